@@ -1,0 +1,164 @@
+#include <gradmill/graph/autodiff.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <gradmill/graph/accumulate.h>
+#include <gradmill/graph/graph.h>
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+namespace {
+
+using Key = std::pair<int, int>;  // node, output
+
+Key key_of(const Value& value) { return {value.node(), value.output()}; }
+
+class Backward {
+ public:
+  Backward(Graph& graph, std::span<const Value> outputs, std::span<const Value> wrt)
+      : graph_(graph), depends_(graph.nodes().size(), false) {
+    for (const Value& value : wrt) wanted_[key_of(value)] = true;
+    int last = -1;
+    for (const Value& output : outputs) last = std::max(last, output.node());
+    // Only nodes between wrt and outputs can carry a gradient that somebody asked for.
+    for (int index = 0; index <= last; ++index) {
+      const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
+      for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
+        if (needs(node, i)) depends_[static_cast<std::size_t>(index)] = true;
+      }
+    }
+    last_ = last;
+  }
+
+  void add(Key key, Value gradient) { contributions_[key].push_back(gradient); }
+
+  void run() {
+    for (int index = last_; index >= 0; --index) {
+      if (depends_[static_cast<std::size_t>(index)]) visit(index);
+    }
+  }
+
+  Value result(const Value& value) {
+    const Value gradient = total(key_of(value));
+    if (gradient) return gradient;
+    const Graph::Scope scope(graph_, Phase::backward, value.name() + ".grad.");
+    return graph_.constant(0.0, value.shape(), value.dtype());
+  }
+
+ private:
+  bool needs(const Node& node, int i) const {
+    const Node::Edge& edge = node.inputs[static_cast<std::size_t>(i)];
+    return node.op->differentiable(i) && (wanted_.contains({edge.node, edge.output}) ||
+                                          depends_[static_cast<std::size_t>(edge.node)]);
+  }
+
+  // What flowed back into a value; summed once, for the node's own gradient and for the caller.
+  Value total(Key key) {
+    const auto found = contributions_.find(key);
+    if (found == contributions_.end()) return {};
+    std::vector<Value>& terms = found->second;
+    if (terms.size() > 1) {
+      const std::string& name = graph_.nodes()[static_cast<std::size_t>(key.first)].name;
+      const Graph::Scope scope(graph_, Phase::backward, name + ".grad.");
+      terms = {accumulate(terms)};
+    }
+    return terms.front();
+  }
+
+  void visit(int index) {
+    const Node node = graph_.nodes()[static_cast<std::size_t>(index)];  // a copy: the graph grows
+    std::vector<Value> outputs;
+    std::vector<Value> upstream;
+    bool reached = false;
+    for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
+      outputs.emplace_back(&graph_, index, output);
+      upstream.push_back(total({index, output}));
+      reached = reached || upstream.back();
+    }
+    if (!reached) return;
+    std::vector<Value> inputs;
+    const auto needed = std::make_unique<bool[]>(node.inputs.size());
+    for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
+      const Node::Edge& edge = node.inputs[static_cast<std::size_t>(i)];
+      inputs.emplace_back(&graph_, edge.node, edge.output);
+      needed[static_cast<std::size_t>(i)] = needs(node, i);
+    }
+    const std::vector<Value> results = gradient_of(
+        node, {inputs, outputs, upstream, std::span<const bool>(needed.get(), node.inputs.size())});
+    check(results.size() == inputs.size(), node.op->name(), " '", node.name, "': its gradient gave ",
+          results.size(), " values for ", inputs.size(), " inputs");
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (!results[i] || !needed[i]) continue;
+      check(results[i].type() == inputs[i].type(), node.op->name(), " '", node.name,
+            "': its gradient for input ", i, " is ", results[i].type(), ", and the input is ",
+            inputs[i].type());
+      add(key_of(inputs[i]), results[i]);
+    }
+  }
+
+  std::vector<Value> gradient_of(const Node& node, const GradientContext& context) {
+    const Graph::Scope scope(graph_, Phase::backward, node.name + ".grad.");
+    try {
+      return node.op->gradient(context);
+    } catch (const Error& error) {
+      throw Error(cat(node.op->name(), " '", node.name, "': ", error.what()));
+    }
+  }
+
+  Graph& graph_;
+  std::vector<bool> depends_;  // one a node: a wanted value flows into it
+  std::map<Key, bool> wanted_;
+  std::map<Key, std::vector<Value>> contributions_;
+  int last_ = -1;
+};
+
+void check_value(const char* what, std::size_t index, const Value& value, const Graph& graph) {
+  check(static_cast<bool>(value), "gradients: ", what, " ", index, " is a null value");
+  check(&value.graph() == &graph, "gradients: ", what, " ", index, " is a value of another graph");
+  check(is_floating(value.dtype()), "gradients: ", what, " ", index, " '", value.name(), "' is ",
+        value.type(), "; only f32 and f64 have gradients");
+}
+
+}  // namespace
+
+std::vector<Value> gradients(std::span<const Value> outputs, std::span<const Value> wrt,
+                             std::span<const Value> upstream) {
+  check(!outputs.empty(), "gradients: no outputs given");
+  check(upstream.empty() || upstream.size() == outputs.size(), "gradients: ", upstream.size(),
+        " upstream values for ", outputs.size(), " outputs");
+  Graph& graph = outputs[0].graph();
+  for (std::size_t i = 0; i < outputs.size(); ++i) check_value("output", i, outputs[i], graph);
+  for (std::size_t i = 0; i < wrt.size(); ++i) check_value("wrt", i, wrt[i], graph);
+  for (std::size_t i = 0; i < upstream.size(); ++i) {
+    if (!upstream[i]) continue;
+    check_value("upstream", i, upstream[i], graph);
+    check(upstream[i].type() == outputs[i].type(), "gradients: upstream ", i, " is ",
+          upstream[i].type(), ", and output '", outputs[i].name(), "' is ", outputs[i].type());
+  }
+
+  const auto before = static_cast<std::ptrdiff_t>(graph.nodes().size());
+  try {
+    Backward backward(graph, outputs, wrt);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      Value seed = upstream.empty() ? Value() : upstream[i];
+      if (!seed) {
+        const Graph::Scope scope(graph, Phase::backward, outputs[i].name() + ".grad.");
+        seed = graph.constant(1.0, outputs[i].shape(), outputs[i].dtype());
+      }
+      backward.add(key_of(outputs[i]), seed);
+    }
+    backward.run();
+    std::vector<Value> results;
+    results.reserve(wrt.size());
+    for (const Value& value : wrt) results.push_back(backward.result(value));
+    return results;
+  } catch (...) {
+    // A refusal leaves the graph as it was.
+    graph.reset({graph.nodes().begin(), graph.nodes().begin() + before});
+    throw;
+  }
+}
+
+}  // namespace gradmill

@@ -1,0 +1,283 @@
+#include <gradmill/graph/compile.h>
+
+#include <algorithm>
+
+#include <gradmill/graph/finite_check.h>
+#include <gradmill/graph/memory_planner.h>
+#include <gradmill/graph/schedule.h>
+#include <gradmill/runtime/error.h>
+#include <gradmill/runtime/log.h>
+#include <gradmill/runtime/sequential_onednn.h>
+
+namespace gradmill {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+std::string describe(std::span<const Type> inputs, std::span<const Type> outputs) {
+  std::string text;
+  const auto list = [&](std::span<const Type> types) {
+    for (std::size_t i = 0; i < types.size(); ++i) text += (i > 0 ? ", " : "") + to_string(types[i]);
+  };
+  list(inputs);
+  if (!outputs.empty()) text += " -> ";
+  list(outputs);
+  return text;
+}
+
+class Compiler {
+ public:
+  Compiler(const Graph& graph, const Parameters& parameters, const CompileOptions& options)
+      : nodes_(graph.nodes()), parameters_(parameters), options_(options), buffers_(nodes_.size()) {}
+
+  Compiled run(const std::vector<Value>& roots) {
+    for (const int index : execution_order(nodes_)) {
+      const Node& node = nodes_[at(index)];
+      if (node.kind == NodeKind::op) {
+        add_op(index, node);
+      } else {
+        add_source(index, node);
+      }
+    }
+    for (const Value& root : roots) {
+      const int buffer = buffers_[at(root.node())][at(root.output())];
+      plan_.buffers[at(buffer)].keep = true;
+      result_.roots.push_back(buffer);
+    }
+    for (const PlanBuffer& buffer : plan_.buffers) {
+      if (buffer.place == Place::arena) plan_.unshared_bytes += (buffer.bytes + 63) / 64 * 64;
+    }
+    derive_predecessors(plan_);
+    const Precedence precedence(plan_.steps);
+    write_in_place(precedence);
+    plan_memory(plan_, precedence);
+    find_feeds();
+    result_.plan = std::move(plan_);
+    return std::move(result_);
+  }
+
+ private:
+  struct InPlace {
+    int first_step;  // of the node
+    int steps;
+    int input;   // buffer
+    int output;  // buffer
+  };
+
+  int add_buffer(PlanBuffer buffer) {
+    plan_.buffers.push_back(std::move(buffer));
+    return static_cast<int>(plan_.buffers.size()) - 1;
+  }
+
+  void add_source(int index, const Node& node) {
+    PlanBuffer buffer;
+    buffer.name = node.name;
+    buffer.type = node.outputs[0];
+    buffer.bytes = buffer.type.bytes();
+    if (node.kind == NodeKind::input) {
+      buffer.place = Place::feed;
+    } else if (node.kind == NodeKind::constant) {
+      buffer.place = Place::constant;
+      buffer.address = const_cast<std::byte*>(node.constant->data());  // never written
+    } else {
+      buffer.place = Place::variable;
+      buffer.address = parameters_.address(node.name);
+      check(buffer.address != nullptr, "parameter '", node.name, "' has no memory");
+    }
+    const int id = add_buffer(std::move(buffer));
+    buffers_[at(index)] = {id};
+    if (options_.check_finite && node.kind == NodeKind::input && is_floating(node.outputs[0].dtype)) {
+      add_finite_check(cat("input '", node.name, "'"), node, id);
+    }
+  }
+
+  void add_op(int index, const Node& node) {
+    std::vector<Type> inputs;
+    std::vector<int> input_buffers;
+    for (const Node::Edge& edge : node.inputs) {
+      inputs.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
+      input_buffers.push_back(buffers_[at(edge.node)][at(edge.output)]);
+    }
+    if (node.op->aliases() >= 0) {
+      buffers_[at(index)] = {input_buffers[at(node.op->aliases())]};
+      return;
+    }
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      PlanBuffer buffer;
+      buffer.name = node.outputs.size() == 1 ? node.name : cat(node.name, '#', k);
+      buffer.type = node.outputs[k];
+      buffer.bytes = buffer.type.bytes();
+      buffers_[at(index)].push_back(add_buffer(std::move(buffer)));
+    }
+    add_steps(index, node, inputs, input_buffers);
+    if (!options_.check_finite || !node.op->mutates().empty()) return;
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      if (!is_floating(node.outputs[k].dtype)) continue;
+      add_finite_check(cat(node.op->name(), " '", node.name, "'"), node, buffers_[at(index)][k]);
+    }
+  }
+
+  void add_steps(int index, const Node& node, const std::vector<Type>& inputs,
+                 const std::vector<int>& input_buffers) {
+    std::shared_ptr<const Kernel> kernel;
+    try {
+      kernel = node.op->prepare({inputs, node.outputs, node.name});
+    } catch (const Error& error) {
+      throw Error(cat(node.op->name(), " '", node.name, "': ", error.what()));
+    }
+    check(kernel != nullptr, node.op->name(), " '", node.name, "': prepared no kernel");
+    PlanStep step;
+    step.name = node.name;
+    step.op = node.op->name();
+    step.phase = node.phase;
+    step.kernel = kernel;
+    step.inputs = input_buffers;
+    step.outputs = buffers_[at(index)];
+    step.writes = step.outputs;
+    for (const int i : node.op->mutates()) step.writes.push_back(input_buffers[at(i)]);
+    if (kernel->workspace_bytes() > 0) {
+      PlanBuffer workspace;
+      workspace.name = cat(node.name, "#workspace");
+      workspace.bytes = kernel->workspace_bytes();
+      workspace.type = {DType::i64, Shape({static_cast<std::int64_t>((workspace.bytes + 7) / 8)})};
+      step.workspace = add_buffer(std::move(workspace));
+      step.writes.push_back(step.workspace);
+    }
+    step.fallible = node.op->fallible();
+    step.shapes = describe(inputs, node.outputs);
+    plan_.scratch_bytes = std::max(plan_.scratch_bytes, kernel->scratch_bytes());
+    const Cost cost = node.op->cost(inputs, node.outputs);
+    const int first = static_cast<int>(plan_.steps.size());
+    for (int phase = 0; phase < kernel->phases(); ++phase) {
+      step.kernel_phase = phase;
+      step.tiles = kernel->tiles(phase);
+      // Later phases combine what the first one computed.
+      step.flops = phase == 0 ? cost.flops : 0;
+      step.bytes_moved = phase == 0 ? cost.bytes : static_cast<double>(kernel->workspace_bytes());
+      plan_.steps.push_back(step);
+    }
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (!node.op->in_place(static_cast<int>(i), static_cast<int>(k), inputs)) continue;
+        in_place_.push_back({first, kernel->phases(), input_buffers[i], step.outputs[k]});
+      }
+    }
+  }
+
+  void add_finite_check(const std::string& what, const Node& node, int buffer) {
+    const Type& type = plan_.buffers[at(buffer)].type;
+    PlanStep step;
+    step.name = node.name;
+    step.op = "check_finite";
+    step.phase = node.phase;
+    step.kernel = make_finite_check(type, what);
+    step.tiles = step.kernel->tiles(0);
+    step.inputs = {buffer};
+    step.fallible = true;
+    step.bytes_moved = static_cast<double>(type.bytes());
+    step.shapes = to_string(type);
+    plan_.steps.push_back(std::move(step));
+  }
+
+  // A node writes over an input where all other uses of that input come before it anyway.
+  void write_in_place(const Precedence& precedence) {
+    std::vector<std::vector<int>> uses(plan_.buffers.size());
+    for (int index = 0; index < static_cast<int>(plan_.steps.size()); ++index) {
+      for (const int buffer : plan_.steps[at(index)].inputs) uses[at(buffer)].push_back(index);
+      for (const int buffer : plan_.steps[at(index)].writes) uses[at(buffer)].push_back(index);
+    }
+    std::vector<int> renamed(plan_.buffers.size());
+    for (int i = 0; i < static_cast<int>(renamed.size()); ++i) renamed[at(i)] = i;
+    std::vector<bool> taken(plan_.buffers.size(), false);  // outputs that already lie over something
+    for (const InPlace& wish : in_place_) {
+      const int input = renamed[at(wish.input)];
+      const PlanBuffer& source = plan_.buffers[at(input)];
+      const PlanBuffer& target = plan_.buffers[at(wish.output)];
+      if (taken[at(wish.output)] || source.place != Place::arena || source.keep ||
+          source.bytes != target.bytes) {
+        continue;
+      }
+      const bool last_use = std::ranges::all_of(uses[at(input)], [&](int use) {
+        return (use >= wish.first_step && use < wish.first_step + wish.steps) ||
+               precedence.before(use, wish.first_step);
+      });
+      // A second output of the same node must not land on the same input.
+      const bool free = std::ranges::none_of(plan_.steps[at(wish.first_step)].outputs,
+                                             [&](int other) { return renamed[at(other)] == input; });
+      if (!last_use || !free) continue;
+      taken[at(wish.output)] = true;
+      renamed[at(wish.output)] = input;
+      plan_.buffers[at(input)].keep = target.keep;
+      auto& merged = uses[at(input)];
+      merged.insert(merged.end(), uses[at(wish.output)].begin(), uses[at(wish.output)].end());
+    }
+    apply(renamed);
+  }
+
+  // Leaves out the buffers that now lie over others, and renumbers the rest.
+  void apply(const std::vector<int>& renamed) {
+    std::vector<int> number(renamed.size(), -1);
+    std::vector<PlanBuffer> kept;
+    for (int i = 0; i < static_cast<int>(renamed.size()); ++i) {
+      if (renamed[at(i)] != i) continue;
+      number[at(i)] = static_cast<int>(kept.size());
+      kept.push_back(std::move(plan_.buffers[at(i)]));
+    }
+    const auto follow = [&](int& buffer) { buffer = number[at(renamed[at(buffer)])]; };
+    for (PlanStep& step : plan_.steps) {
+      for (auto* list : {&step.inputs, &step.outputs, &step.writes}) std::ranges::for_each(*list, follow);
+      if (step.workspace >= 0) follow(step.workspace);
+    }
+    for (auto& list : buffers_) std::ranges::for_each(list, follow);
+    std::ranges::for_each(result_.roots, follow);
+    plan_.buffers = std::move(kept);
+  }
+
+  void find_feeds() {
+    std::vector<bool> read(plan_.buffers.size(), false);
+    for (const PlanStep& step : plan_.steps) {
+      for (const int buffer : step.inputs) read[at(buffer)] = true;
+    }
+    for (const int root : result_.roots) read[at(root)] = true;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const bool feed = nodes_[i].kind == NodeKind::input && read[at(buffers_[i][0])];
+      result_.feeds.push_back(feed ? buffers_[i][0] : -1);
+    }
+  }
+
+  const std::vector<Node>& nodes_;
+  const Parameters& parameters_;
+  CompileOptions options_;
+  std::vector<std::vector<int>> buffers_;  // one a node, one an output
+  std::vector<InPlace> in_place_;
+  Plan plan_;
+  Compiled result_;
+};
+
+void log_plan(const Plan& plan) {
+  if (log_enabled(LogLevel::info)) {
+    double flops = 0;
+    for (const PlanStep& step : plan.steps) flops += step.flops;
+    log(LogLevel::info, cat("compiled: ", plan.steps.size(), " steps, ", plan.arena_bytes,
+                            " bytes planned (", plan.unshared_bytes, " without reuse), ", flops,
+                            " FLOPs a run"));
+  }
+  if (!log_enabled(LogLevel::debug)) return;
+  for (const PlanStep& step : plan.steps) {
+    if (step.kernel_phase > 0) continue;
+    log(LogLevel::debug, cat(to_string(step.phase), " ", step.op, " '", step.name, "': ",
+                             step.shapes, "; ", step.tiles, " tiles; ", step.kernel->description()));
+  }
+}
+
+}  // namespace
+
+Compiled compile(const Graph& graph, const std::vector<Value>& roots, const Parameters& parameters,
+                 const CompileOptions& options) {
+  const SequentialOneDnn sequential;  // a primitive keeps the thread count it is created with
+  Compiled compiled = Compiler(graph, parameters, options).run(roots);
+  log_plan(compiled.plan);
+  return compiled;
+}
+
+}  // namespace gradmill

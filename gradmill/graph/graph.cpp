@@ -1,0 +1,171 @@
+#include <gradmill/graph/graph.h>
+
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+namespace {
+
+template <class T>
+std::vector<std::byte> filled(T value, std::int64_t count) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(count) * sizeof(T));
+  for (std::size_t at = 0; at < bytes.size(); at += sizeof(T)) {
+    std::memcpy(bytes.data() + at, &value, sizeof(T));
+  }
+  return bytes;
+}
+
+std::vector<std::byte> filled(double value, const Type& type) {
+  const std::int64_t count = type.shape.elements();
+  switch (type.dtype) {
+    case DType::f32: return filled(static_cast<float>(value), count);
+    case DType::f64: return filled(value, count);
+    case DType::i64: break;
+  }
+  check(std::nearbyint(value) == value && std::abs(value) < 9.2e18,
+        "constant: an i64 constant needs a whole number, got ", value);
+  return filled(static_cast<std::int64_t>(value), count);
+}
+
+}  // namespace
+
+Graph::Scope::Scope(Graph& graph, Phase phase, std::string prefix)
+    : graph_(graph),
+      phase_(std::exchange(graph.phase_, phase)),
+      prefix_(std::exchange(graph.prefix_, std::move(prefix))) {}
+
+Graph::Scope::~Scope() {
+  graph_.phase_ = phase_;
+  graph_.prefix_ = std::move(prefix_);
+}
+
+Value Graph::input(std::string name, Shape shape, DType dtype) {
+  Node node;
+  node.kind = NodeKind::input;
+  node.name = std::move(name);
+  node.outputs = {{dtype, std::move(shape)}};
+  return source(std::move(node));
+}
+
+Value Graph::parameter(std::string name, Shape shape, Initializer initializer, DType dtype) {
+  check(is_floating(dtype), "parameter '", name, "': ", to_string(dtype),
+        " cannot be trained; f32 and f64 can");
+  Node node;
+  node.kind = NodeKind::parameter;
+  node.name = std::move(name);
+  node.outputs = {{dtype, std::move(shape)}};
+  node.initializer = std::make_shared<const Initializer>(initializer);
+  return source(std::move(node));
+}
+
+Value Graph::state(std::string name, Type type) {
+  Node node;
+  node.kind = NodeKind::state;
+  node.name = std::move(name);
+  node.phase = Phase::update;
+  node.outputs = {std::move(type)};
+  return source(std::move(node));
+}
+
+Value Graph::source(Node node) {
+  const char* kind = node.kind == NodeKind::input       ? "input"
+                     : node.kind == NodeKind::parameter ? "parameter"
+                                                        : "state";
+  check(!node.name.empty(), kind, ": a name is needed");
+  check(!sources_.contains(node.name), kind, " '", node.name,
+        "': the name is taken by another input or parameter");
+  const int index = static_cast<int>(nodes_.size());
+  sources_.emplace(node.name, index);
+  nodes_.push_back(std::move(node));
+  return {this, index, 0};
+}
+
+Value Graph::constant(double value, Shape shape, DType dtype) {
+  const Type type{dtype, std::move(shape)};
+  return constant_bytes(filled(value, type), type);
+}
+
+Value Graph::constant_bytes(std::span<const std::byte> bytes, Type type) {
+  check(bytes.size() == type.bytes(), "constant: shape ", type.shape, " takes ",
+        type.shape.elements(), " elements, got ", bytes.size() / size_of(type.dtype));
+  Node node;
+  node.kind = NodeKind::constant;
+  node.name = unique_name("constant");
+  node.phase = phase_;
+  node.constant = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
+  node.outputs = {std::move(type)};
+  nodes_.push_back(std::move(node));
+  return {this, static_cast<int>(nodes_.size()) - 1, 0};
+}
+
+std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Value> inputs,
+                              std::string name) {
+  check(op != nullptr, "a null op was added");
+  Node node;
+  node.name = name.empty() ? unique_name(prefix_ + std::string(op->name())) : std::move(name);
+  node.phase = phase_;
+  const auto where = [&] { return cat(op->name(), " '", node.name, "': "); };
+  std::vector<Type> types;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Value& value = inputs[i];
+    check(static_cast<bool>(value), where(), "input ", i, " is a null value");
+    check(&value.graph() == this, where(), "input ", i, " is a value of another graph");
+    check(value.node() >= 0 && value.node() < static_cast<int>(nodes_.size()), where(), "input ", i,
+          " is not a value of this graph: a node reads only what was added before it");
+    types.push_back(value.type());
+    node.inputs.push_back({value.node(), value.output()});
+  }
+  try {
+    node.outputs = op->infer(types);
+  } catch (const Error& error) {
+    throw Error(where() + error.what());
+  }
+  for (const int i : op->mutates()) {
+    const NodeKind kind = nodes_[static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)].node())].kind;
+    check(kind == NodeKind::parameter || kind == NodeKind::state, where(), "input ", i,
+          " is written, and must be a parameter or optimizer state");
+    node.phase = Phase::update;
+  }
+  node.op = std::move(op);
+  const int index = static_cast<int>(nodes_.size());
+  std::vector<Value> results;
+  for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
+    results.emplace_back(this, index, output);
+  }
+  nodes_.push_back(std::move(node));
+  return results;
+}
+
+Value Graph::find(std::string_view name) const {
+  const auto found = sources_.find(std::string(name));
+  if (found == sources_.end()) return {};
+  return {const_cast<Graph*>(this), found->second, 0};
+}
+
+void Graph::reset(std::vector<Node> nodes) {
+  std::unordered_map<std::string, int> sources;
+  for (int index = 0; index < static_cast<int>(nodes.size()); ++index) {
+    const Node& node = nodes[static_cast<std::size_t>(index)];
+    for (const Node::Edge& edge : node.inputs) {
+      check(edge.node >= 0 && edge.node < index, "node ", index, " '", node.name, "' reads node ",
+            edge.node, ", which is not before it: the graph has a cycle");
+    }
+    if (node.kind == NodeKind::input || node.kind == NodeKind::parameter ||
+        node.kind == NodeKind::state) {
+      sources.emplace(node.name, index);
+    }
+  }
+  nodes_ = std::move(nodes);
+  sources_ = std::move(sources);
+}
+
+std::string Graph::unique_name(std::string name) {
+  const int uses = ++name_uses_[name];
+  if (uses > 1) name += "_" + std::to_string(uses);
+  return name;
+}
+
+}  // namespace gradmill

@@ -1,0 +1,7 @@
+#include <gradmill/graph/optimizer.h>
+
+namespace gradmill {
+
+Optimizer::~Optimizer() = default;
+
+}  // namespace gradmill

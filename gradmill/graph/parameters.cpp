@@ -1,0 +1,114 @@
+#include <gradmill/graph/parameters.h>
+#include <gradmill/runtime/error.h>
+#include <gradmill/runtime/safetensors.h>
+
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+namespace gradmill {
+namespace {
+
+std::string list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+Parameters::Parameters(const Graph& graph, std::uint64_t seed) {
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != NodeKind::parameter) continue;
+    const Type& type = node.outputs.at(0);
+    Variable variable{type, Arena(type.bytes())};
+    if (node.initializer) {
+      node.initializer->fill(type, variable.bytes.data(), seed, node.name);
+    }
+    const bool added = variables_.try_emplace(node.name, std::move(variable)).second;
+    check(added, "parameter '", node.name, "': the name is used twice");
+    names_.push_back(node.name);
+  }
+}
+
+Parameters::~Parameters() = default;
+
+bool Parameters::contains(std::string_view name) const {
+  return variables_.find(name) != variables_.end();
+}
+
+const Parameters::Variable& Parameters::at(std::string_view name) const {
+  const auto found = variables_.find(name);
+  check(found != variables_.end(), "no parameter '", name, "'; there are: ", list(names_));
+  return found->second;
+}
+
+TensorView Parameters::view(std::string_view name) const {
+  const Variable& variable = at(name);
+  return {variable.type, variable.bytes.data()};
+}
+
+void Parameters::assign_bytes(std::string_view name, DType dtype,
+                              std::span<const std::byte> bytes) {
+  const Variable& variable = at(name);
+  check(dtype == variable.type.dtype && bytes.size() == variable.type.bytes(), "parameter '", name,
+        "' is ", variable.type, ": cannot assign ", bytes.size() / size_of(dtype), " values of ",
+        to_string(dtype));
+  const std::unique_lock lock(mutex_);
+  std::memcpy(variable.bytes.data(), bytes.data(), bytes.size());
+}
+
+void Parameters::save(const std::string& path,
+                      const std::map<std::string, std::string>& metadata) const {
+  std::vector<NamedTensor> tensors;
+  tensors.reserve(names_.size());
+  for (const std::string& name : names_) tensors.push_back({name, view(name)});
+  const std::shared_lock lock(mutex_);
+  write_safetensors(path, tensors, metadata);
+}
+
+void Parameters::load(const std::string& path) {
+  const SafetensorsFile file(path);
+  std::string problems;
+  for (const auto& [name, variable] : variables_) {
+    const TensorView* tensor = file.find(name);
+    if (tensor == nullptr) {
+      problems += cat("\n  '", name, "' ", variable.type, ": not in the file");
+    } else if (tensor->type != variable.type) {
+      problems += cat("\n  '", name, "' ", variable.type, ": the file has ", tensor->type);
+    }
+  }
+  for (const NamedTensor& tensor : file.tensors()) {
+    if (!contains(tensor.name)) {
+      problems += cat("\n  '", tensor.name, "' ", tensor.tensor.type, ": no such parameter");
+    }
+  }
+  check(problems.empty(), path, ": does not fit these parameters:", problems);
+
+  const std::unique_lock lock(mutex_);
+  for (const auto& [name, variable] : variables_) {
+    std::memcpy(variable.bytes.data(), file.find(name)->data, variable.type.bytes());
+  }
+}
+
+void* Parameters::address(std::string_view name) const {
+  for (const auto* variables : {&variables_, &state_}) {
+    if (const auto found = variables->find(name); found != variables->end()) {
+      return found->second.bytes.data();
+    }
+  }
+  return nullptr;
+}
+
+void Parameters::ensure_state(const std::string& name, const Type& type) {
+  check(!contains(name), "optimizer state '", name, "': a parameter has this name");
+  const auto found = state_.find(name);
+  if (found == state_.end()) {
+    state_.emplace(name, Variable{type, Arena(type.bytes())});
+    return;
+  }
+  check(found->second.type == type, "optimizer state '", name, "' is ", found->second.type,
+        ", cannot be ", type);
+}
+
+}  // namespace gradmill

@@ -1,0 +1,162 @@
+#include <gradmill/graph/schedule.h>
+
+#include <algorithm>
+#include <queue>
+
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+
+Precedence::Precedence(const std::vector<PlanStep>& steps) : Precedence(steps.size()) {
+  for (std::size_t b = 0; b < steps.size(); ++b) {
+    for (const int p : steps[b].predecessors) add(p, static_cast<int>(b));
+  }
+}
+
+Precedence::Precedence(std::size_t steps)
+    : words_((steps + 63) / 64), rows_(words_ * steps, 0) {}
+
+void Precedence::add(int a, int b) {
+  std::uint64_t* row = rows_.data() + static_cast<std::size_t>(b) * words_;
+  const std::uint64_t* source = rows_.data() + static_cast<std::size_t>(a) * words_;
+  // Steps before `a` have smaller numbers, and so do not reach past its word.
+  const std::size_t used = static_cast<std::size_t>(a) / 64 + 1;
+  for (std::size_t word = 0; word < used; ++word) row[word] |= source[word];
+  row[static_cast<std::size_t>(a) / 64] |= std::uint64_t{1} << (static_cast<unsigned>(a) % 64);
+}
+
+void derive_predecessors(Plan& plan) {
+  struct Uses {
+    int writer = -1;
+    std::vector<int> readers;  // since the last write
+  };
+  std::vector<Uses> uses(plan.buffers.size());
+  std::vector<int> fallible;
+  Precedence precedence(plan.steps.size());
+  for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
+    PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
+    std::vector<int> candidates;
+    const auto writes = [&](int buffer) { return std::ranges::find(step.writes, buffer) != step.writes.end(); };
+    const auto follow = [&](int before) {
+      if (before >= 0) candidates.push_back(before);
+    };
+    for (const int buffer : step.inputs) {
+      Uses& use = uses[static_cast<std::size_t>(buffer)];
+      follow(use.writer);
+      if (!writes(buffer)) use.readers.push_back(index);
+    }
+    bool updates = false;
+    for (const int buffer : step.writes) {
+      Uses& use = uses[static_cast<std::size_t>(buffer)];
+      follow(use.writer);
+      for (const int reader : use.readers) follow(reader);
+      use = {index, {}};
+      updates = updates ||
+                plan.buffers[static_cast<std::size_t>(buffer)].place == Place::variable;
+    }
+    if (updates) candidates.insert(candidates.end(), fallible.begin(), fallible.end());
+    if (step.fallible) fallible.push_back(index);
+
+    std::ranges::sort(candidates, std::greater<>());
+    step.predecessors.clear();
+    for (const int candidate : candidates) {
+      if (candidate == index || precedence.before(candidate, index)) continue;
+      precedence.add(candidate, index);
+      step.predecessors.push_back(candidate);
+    }
+    std::ranges::reverse(step.predecessors);
+  }
+}
+
+LongestPath longest_path(const Plan& plan) {
+  LongestPath longest;
+  std::vector<int> steps(plan.steps.size());
+  std::vector<double> flops(plan.steps.size());
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    for (const int p : plan.steps[i].predecessors) {
+      steps[i] = std::max(steps[i], steps[static_cast<std::size_t>(p)]);
+      flops[i] = std::max(flops[i], flops[static_cast<std::size_t>(p)]);
+    }
+    steps[i] += 1;
+    flops[i] += plan.steps[i].flops;
+    longest.steps = std::max(longest.steps, steps[i]);
+    longest.flops = std::max(longest.flops, flops[i]);
+  }
+  return longest;
+}
+
+namespace {
+
+bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
+
+// The source whose bytes a value is, seen through ops that only rename.
+int bytes_of(const std::vector<Node>& nodes, int index) {
+  for (;;) {
+    const Node& node = nodes[static_cast<std::size_t>(index)];
+    if (node.op == nullptr || node.op->aliases() < 0) return index;
+    index = node.inputs[static_cast<std::size_t>(node.op->aliases())].node;
+  }
+}
+
+}  // namespace
+
+std::vector<int> execution_order(const std::vector<Node>& nodes) {
+  const std::size_t count = nodes.size();
+  std::vector<std::vector<int>> successors(count);
+  std::vector<int> waiting(count, 0);
+  const auto order = [&](int before, int after) {
+    successors[static_cast<std::size_t>(before)].push_back(after);
+    ++waiting[static_cast<std::size_t>(after)];
+  };
+  std::vector<std::vector<int>> readers(count);  // of a variable's bytes
+  int last_fallible = -1;
+  for (int i = 0; i < static_cast<int>(count); ++i) {
+    const Node& node = nodes[static_cast<std::size_t>(i)];
+    for (const Node::Edge& edge : node.inputs) {
+      order(edge.node, i);
+      if (!is_update(node)) {
+        readers[static_cast<std::size_t>(bytes_of(nodes, edge.node))].push_back(i);
+      }
+    }
+    if (node.op != nullptr && node.op->fallible()) last_fallible = i;
+  }
+  for (int i = 0; i < static_cast<int>(count); ++i) {
+    const Node& node = nodes[static_cast<std::size_t>(i)];
+    if (!is_update(node)) continue;
+    for (const int input : node.op->mutates()) {
+      const int variable = node.inputs[static_cast<std::size_t>(input)].node;
+      for (const int reader : readers[static_cast<std::size_t>(variable)]) order(reader, i);
+    }
+    if (last_fallible < 0) continue;
+    for (int f = 0; f < static_cast<int>(count); ++f) {
+      const Node& other = nodes[static_cast<std::size_t>(f)];
+      if (other.op != nullptr && other.op->fallible() && !is_update(other)) order(f, i);
+    }
+  }
+
+  // Updates go first among what is ready: their gradients are then read while still in cache.
+  const auto later = [&](int a, int b) {
+    const bool update_a = is_update(nodes[static_cast<std::size_t>(a)]);
+    const bool update_b = is_update(nodes[static_cast<std::size_t>(b)]);
+    return update_a != update_b ? update_b : a > b;
+  };
+  std::priority_queue<int, std::vector<int>, decltype(later)> ready(later);
+  for (int i = 0; i < static_cast<int>(count); ++i) {
+    if (waiting[static_cast<std::size_t>(i)] == 0) ready.push(i);
+  }
+  std::vector<int> result;
+  result.reserve(count);
+  while (!ready.empty()) {
+    const int index = ready.top();
+    ready.pop();
+    result.push_back(index);
+    for (const int successor : successors[static_cast<std::size_t>(index)]) {
+      if (--waiting[static_cast<std::size_t>(successor)] == 0) ready.push(successor);
+    }
+  }
+  check(result.size() == count, "the graph has a cycle: an update must follow what reads the "
+        "updated value, which in turn needs the update");
+  return result;
+}
+
+}  // namespace gradmill

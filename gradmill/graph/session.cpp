@@ -1,0 +1,294 @@
+#include <gradmill/graph/session.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include <gradmill/graph/autodiff.h>
+#include <gradmill/graph/compile.h>
+#include <gradmill/runtime/cpus.h>
+#include <gradmill/runtime/error.h>
+#include <gradmill/runtime/executor.h>
+
+namespace gradmill {
+namespace {
+
+constexpr int kMostThreads = 1024;
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Which nodes `value` is computed from, itself included.
+std::vector<bool> ancestors(const Graph& graph, const Value& value) {
+  std::vector<bool> reached(graph.nodes().size(), false);
+  reached[at(value.node())] = true;
+  for (int i = value.node(); i >= 0; --i) {
+    if (!reached[at(i)]) continue;
+    for (const Node::Edge& edge : graph.nodes()[at(i)].inputs) reached[at(edge.node)] = true;
+  }
+  return reached;
+}
+
+void check_value(const char* what, const Value& value, const Graph& graph) {
+  check(static_cast<bool>(value), "session: ", what, " is a null value");
+  check(&value.graph() == &graph, "session: ", what, " is a value of another graph");
+}
+
+// One step at a time.
+class Busy {
+ public:
+  explicit Busy(std::atomic_flag& flag) : flag_(flag) {
+    check(!flag_.test_and_set(std::memory_order_acquire),
+          "session: run was called while another run of the same session is going on");
+  }
+  ~Busy() { flag_.clear(std::memory_order_release); }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  std::atomic_flag& flag_;
+};
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(const Graph& user_graph, SessionOptions session_options);
+
+  void check_options() const;
+  void add_update();
+  std::shared_ptr<Parameters> choose_parameters() const;
+  void bind(std::span<const Feed> feeds);
+  Value own(const Value& value) { return {&graph, value.node(), value.output()}; }
+  bool trains() const { return options.optimizer != nullptr; }
+
+  const Graph* user;  // an identity to compare with; never followed after construction
+  SessionOptions options;
+  Graph graph;
+  std::shared_ptr<Parameters> parameters;
+
+  struct Root {
+    Value value;  // of the user's graph
+    Type type;
+    bool gradient;
+    int buffer = -1;
+  };
+  std::vector<Root> roots;
+
+  struct Input {
+    std::string name;
+    Type type;
+    int buffer = -1;             // -1: no step reads it
+    std::uint64_t fed_in = 0;  // the last run that fed it
+  };
+  std::vector<Input> inputs;
+  std::vector<int> input_of;  // one a node of the user's graph: index into inputs, or -1
+  std::vector<std::pair<std::string, Type>> parameter_of;  // likewise; an empty name for others
+
+  std::shared_ptr<const Plan> plan;
+  std::unique_ptr<Executor> executor;
+  double learning_rate = 0;
+  int threads = 1;
+  bool serial = false;
+  bool has_results = false;
+  std::uint64_t runs = 0;
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+};
+
+Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
+    : user(&user_graph), options(std::move(session_options)) {
+  check_options();
+  threads = options.threads == 0 ? allowed_cpus() : options.threads;
+  graph.reset(user_graph.nodes());
+  for (const Node& node : graph.nodes()) {
+    input_of.push_back(node.kind == NodeKind::input ? static_cast<int>(inputs.size()) : -1);
+    if (node.kind == NodeKind::input) inputs.push_back({node.name, node.outputs[0]});
+    parameter_of.emplace_back(node.kind == NodeKind::parameter ? node.name : "", node.outputs.empty() ? Type{} : node.outputs[0]);
+  }
+  parameters = choose_parameters();
+
+  std::vector<Value> values;
+  const auto add_root = [&](const Value& value, const Value& result, bool gradient) {
+    roots.push_back({value, value.type(), gradient});
+    values.push_back(result);
+  };
+  if (options.loss) add_root(options.loss, own(options.loss), false);
+  for (const Value& value : options.fetches) add_root(value, own(value), false);
+  if (!options.gradients.empty()) {
+    std::vector<Value> wrt;
+    for (const Value& value : options.gradients) wrt.push_back(own(value));
+    const std::vector<Value> results = gradients(own(options.loss), std::span<const Value>(wrt));
+    for (std::size_t i = 0; i < wrt.size(); ++i) add_root(options.gradients[i], results[i], true);
+  }
+  if (trains()) add_update();
+  rewrite(graph, values, options.rewrites);
+
+  Compiled compiled = compile(graph, values, *parameters, {.check_finite = options.check_finite});
+  for (std::size_t i = 0; i < roots.size(); ++i) roots[i].buffer = compiled.roots[i];
+  for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+    if (compiled.feeds[i] < 0) continue;
+    std::ranges::find(inputs, graph.nodes()[i].name, &Input::name)->buffer = compiled.feeds[i];
+  }
+  plan = std::make_shared<const Plan>(std::move(compiled.plan));
+  serial = options.execution == Execution::serial ||
+           (options.execution == Execution::automatic && prefers_serial(*plan, threads));
+  executor = std::make_unique<Executor>(plan, ExecutorOptions{.threads = threads, .serial = serial});
+}
+
+void Session::Impl::check_options() const {
+  check(options.threads >= 0 && options.threads <= kMostThreads, "session: threads must be in [0, ",
+        kMostThreads, "], got ", options.threads);
+  for (const Value& value : options.fetches) check_value("a fetch", value, *user);
+  for (const Value& value : options.gradients) {
+    check_value("a gradient", value, *user);
+    check(static_cast<bool>(options.loss), "session: gradients are those of a loss; none is given");
+  }
+  if (options.loss) {
+    check_value("the loss", options.loss, *user);
+    check(options.loss.shape().rank() == 0, "session: the loss '", options.loss.name(),
+          "' must be a scalar, and is ", options.loss.type());
+    check(is_floating(options.loss.dtype()), "session: the loss '", options.loss.name(),
+          "' must be f32 or f64, and is ", options.loss.type());
+  }
+  check(options.optimizer == nullptr || options.loss, "session: an optimizer needs a loss");
+}
+
+std::shared_ptr<Parameters> Session::Impl::choose_parameters() const {
+  if (options.parameters == nullptr) return std::make_shared<Parameters>(graph, options.seed);
+  std::string problems;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != NodeKind::parameter) continue;
+    if (!options.parameters->contains(node.name)) {
+      problems += cat("; '", node.name, "' is missing");
+    } else if (const Type& type = options.parameters->view(node.name).type;
+               type != node.outputs[0]) {
+      problems += cat("; '", node.name, "' is ", type, ", and the graph has ", node.outputs[0]);
+    }
+  }
+  check(problems.empty(), "session: the shared parameters do not fit the graph", problems);
+  return options.parameters;
+}
+
+void Session::Impl::add_update() {
+  const Optimizer& optimizer = *options.optimizer;
+  learning_rate = optimizer.learning_rate();
+  const Value loss = own(options.loss);
+  const std::vector<bool> used = ancestors(graph, loss);
+  std::vector<Value> trained;
+  for (int i = 0; i < static_cast<int>(used.size()); ++i) {
+    if (used[at(i)] && graph.nodes()[at(i)].kind == NodeKind::parameter) {
+      trained.emplace_back(&graph, i, 0);
+    }
+  }
+  check(!trained.empty(), "session: the loss '", options.loss.name(),
+        "' depends on no parameter, so there is nothing to train");
+  const std::vector<Value> gradient = gradients(loss, std::span<const Value>(trained));
+  const auto update = optimizer.update();
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    const std::string name = trained[i].name();
+    const Type type = trained[i].type();
+    std::vector<Value> arguments = {trained[i], gradient[i]};
+    for (const std::string& kind : optimizer.state()) {
+      const std::string state = cat(name, '.', kind);
+      parameters->ensure_state(state, type);
+      arguments.push_back(graph.state(state, type));
+    }
+    const Graph::Scope scope(graph, Phase::update, "");
+    graph.add(update, arguments, cat(name, ".", optimizer.name()));
+  }
+}
+
+void Session::Impl::bind(std::span<const Feed> feeds) {
+  ++runs;
+  for (const Feed& feed : feeds) {
+    const Value value = feed.input();
+    check(static_cast<bool>(value), "run: a feed names a null value");
+    check(&value.graph() == user, "run: a feed names a value of another graph");
+    const int node = value.node();
+    if (node < 0 || at(node) >= input_of.size() || input_of[at(node)] < 0) {
+      fail("run: the feed for '", value.name(), "' is for no input of this session's graph");
+    }
+    Input& input = inputs[at(input_of[at(node)])];
+    check(feed.dtype() == input.type.dtype, "run: input '", input.name, "' is ", input.type,
+          ", and is fed ", to_string(feed.dtype()));
+    check(feed.count() < 0 || feed.count() == input.type.shape.elements(), "run: input '",
+          input.name, "' is ", input.type, " of ", input.type.shape.elements(),
+          " elements, and is fed ", feed.count());
+    check(feed.data() != nullptr, "run: input '", input.name, "' is fed a null pointer");
+    check(input.fed_in != runs, "run: input '", input.name, "' is fed twice");
+    input.fed_in = runs;
+    if (input.buffer >= 0) executor->bind(input.buffer, feed.data());
+  }
+  for (const Input& input : inputs) {
+    check(input.buffer < 0 || input.fed_in == runs, "run: input '", input.name, "' ", input.type,
+          " was not fed");
+  }
+}
+
+Session::Session(const Graph& graph, SessionOptions options)
+    : impl_(std::make_unique<Impl>(graph, std::move(options))) {}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+void Session::run(std::span<const Feed> feeds) {
+  Impl& impl = *impl_;
+  const Busy busy(impl.busy);
+  impl.bind(feeds);
+  impl.has_results = false;
+  if (impl.trains()) {
+    const std::unique_lock lock(impl.parameters->mutex());
+    impl.executor->run({impl.parameters->step(), impl.learning_rate});
+    impl.parameters->count_step();
+  } else {
+    const std::shared_lock lock(impl.parameters->mutex());
+    impl.executor->run({impl.parameters->step(), impl.learning_rate});
+  }
+  impl.has_results = true;
+}
+
+TensorView Session::view(Value value) const {
+  check_value("a fetch", value, *impl_->user);
+  const auto root = std::ranges::find_if(
+      impl_->roots, [&](const Impl::Root& r) { return !r.gradient && r.value == value; });
+  if (root == impl_->roots.end()) {
+    const auto node = at(value.node());
+    if (node < impl_->parameter_of.size() && !impl_->parameter_of[node].first.empty()) {
+      return impl_->parameters->view(impl_->parameter_of[node].first);
+    }
+    fail("fetch: '", value.name(), "' was not asked for: name it in SessionOptions::fetches");
+  }
+  check(impl_->has_results, "fetch: there is no result: no run has succeeded since the last that "
+        "failed, or at all");
+  return {root->type, impl_->executor->address(root->buffer)};
+}
+
+TensorView Session::view_gradient(Value parameter) const {
+  check_value("a gradient", parameter, *impl_->user);
+  const auto root = std::ranges::find_if(
+      impl_->roots, [&](const Impl::Root& r) { return r.gradient && r.value == parameter; });
+  if (root == impl_->roots.end()) {
+    fail("fetch_gradient: the gradient for '", parameter.name(),
+         "' was not asked for: name it in SessionOptions::gradients");
+  }
+  check(impl_->has_results, "fetch_gradient: there is no result: no run has succeeded since the last "
+        "that failed, or at all");
+  return {root->type, impl_->executor->address(root->buffer)};
+}
+
+void Session::set_learning_rate(double learning_rate) {
+  check(impl_->trains(), "set_learning_rate: the session has no optimizer");
+  check(std::isfinite(learning_rate) && learning_rate >= 0,
+        "set_learning_rate: must be finite and at least 0, got ", learning_rate);
+  impl_->learning_rate = learning_rate;
+}
+
+double Session::learning_rate() const { return impl_->learning_rate; }
+const std::shared_ptr<Parameters>& Session::parameters() const { return impl_->parameters; }
+const Plan& Session::plan() const { return *impl_->plan; }
+int Session::threads() const { return impl_->threads; }
+bool Session::serial() const { return impl_->serial; }
+
+}  // namespace gradmill

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <gradmill/graph/graph.h>
+#include <gradmill/graph/optimizer.h>
+#include <gradmill/graph/parameters.h>
+#include <gradmill/graph/rewrite.h>
+#include <gradmill/runtime/plan.h>
+
+namespace gradmill {
+
+/// Memory for one input of the graph, read in place while `Session::run` runs.
+class Feed {
+ public:
+  /// A span, vector or array of float, double or std::int64_t; its count is checked against the shape.
+  template <std::ranges::contiguous_range R>
+    requires Element<std::ranges::range_value_t<R>>
+  Feed(Value input, const R& values)
+      : input_(input),
+        dtype_(dtype_of<std::ranges::range_value_t<R>>()),
+        data_(std::ranges::data(values)),
+        count_(static_cast<std::int64_t>(std::ranges::size(values))) {}
+
+  /// As many elements as the input's shape says; the count cannot be checked.
+  template <Element T>
+  Feed(Value input, const T* values) : input_(input), dtype_(dtype_of<T>()), data_(values) {}
+
+  Value input() const { return input_; }
+  DType dtype() const { return dtype_; }
+  const void* data() const { return data_; }
+  std::int64_t count() const { return count_; }  ///< -1 when unknown
+
+ private:
+  Value input_;
+  DType dtype_;
+  const void* data_;
+  std::int64_t count_ = -1;
+};
+
+/// How steps are dispatched. The results have the same bits either way.
+enum class Execution : std::uint8_t {
+  automatic,   ///< by estimated cost
+  serial,      ///< on the calling thread alone
+  flow_graph,  ///< on the flow graph, whatever it costs
+};
+
+struct SessionOptions {
+  /// A floating scalar to report and, with an optimizer, to minimise.
+  Value loss = {};
+  /// Given: every run is a training step, which updates all parameters that the loss depends on.
+  /// `SGD{...}` and `AdamW{...}` convert to it.
+  std::shared_ptr<const Optimizer> optimizer = {};
+  /// More values to keep for `fetch`.
+  std::vector<Value> fetches = {};
+  /// Parameters whose gradients of `loss` to keep for `fetch_gradient`.
+  std::vector<Value> gradients = {};
+  /// 0: all cores that the process may use (affinity mask and cgroup limit). More than oneTBB allows
+  /// raises `tbb::global_control::max_allowed_parallelism`, process-wide, while the session lives.
+  int threads = 0;
+  /// Share these parameters, which must contain all that the graph uses; by default new ones are made.
+  std::shared_ptr<Parameters> parameters = {};
+  /// For the initial values of new parameters.
+  std::uint64_t seed = 0;
+  /// Stop a step at the first node (in plan order) whose result, or at the input whose feed, holds a
+  /// NaN or an infinity; nothing is updated then.
+  bool check_finite = false;
+  Execution execution = Execution::automatic;
+  RewriteOptions rewrites = {};
+};
+
+/// A graph made ready to run: compiled once by the constructor, run many times.
+///
+/// Not for use by two threads at once (a second `run` is refused); any number of sessions may run at
+/// the same time. Values passed in belong to the graph that was given, which may be extended or
+/// destroyed afterwards, except that its Values must not outlive it.
+class GRADMILL_API Session {
+ public:
+  /// Throws Error when the loss is not a floating scalar, a value is of another graph, the options
+  /// contradict each other, or shared parameters do not fit.
+  explicit Session(const Graph& graph, SessionOptions options = {});
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  /// One step. Every input that the plan reads must be fed exactly once; the memory must stay as it is
+  /// until `run` returns. Throws Error when a feed is missing, doubled, of the wrong dtype or size, or
+  /// when a fallible node refuses its data; Failure when `check_finite` finds something. Parameters
+  /// and optimizer state are then as they were, and the next run works.
+  void run(std::span<const Feed> feeds);
+  void run(std::initializer_list<Feed> feeds = {}) {
+    run(std::span<const Feed>(feeds.begin(), feeds.size()));
+  }
+
+  /// The result of the last run, valid until the next: the loss, a fetch, or a parameter. Throws
+  /// Error for anything else, and before the first successful run (parameters excepted).
+  TensorView view(Value value) const;
+  /// The gradient of the loss for a parameter listed in `SessionOptions::gradients`.
+  TensorView view_gradient(Value parameter) const;
+
+  /// A scalar or one-element result. Throws Error when it has more, or another dtype.
+  template <Element T>
+  T fetch(Value value) const {
+    return scalar<T>(view(value));
+  }
+  /// Copies a result out. Throws Error when the count or dtype differs.
+  template <Element T>
+  void fetch(Value value, std::span<T> out) const {
+    copy(view(value), out);
+  }
+  template <Element T>
+  void fetch_gradient(Value parameter, std::span<T> out) const {
+    copy(view_gradient(parameter), out);
+  }
+
+  /// Takes effect at the next step; compiles nothing. Throws Error when not finite or negative, or
+  /// when the session has no optimizer.
+  void set_learning_rate(double learning_rate);
+  double learning_rate() const;
+
+  const std::shared_ptr<Parameters>& parameters() const;
+  const Plan& plan() const;
+  int threads() const;
+  /// Whether steps run on the calling thread alone.
+  bool serial() const;
+
+ private:
+  template <Element T>
+  static T scalar(const TensorView& view) {
+    check(view.type.shape.elements() == 1, "fetch of ", view.type, " as one number");
+    return view.as<T>()[0];
+  }
+  template <Element T>
+  static void copy(const TensorView& view, std::span<T> out) {
+    const auto values = view.as<T>();
+    check(values.size() == out.size(), "fetch of ", view.type, " into ", out.size(), " elements");
+    std::ranges::copy(values, out.begin());
+  }
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gradmill

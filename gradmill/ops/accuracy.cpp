@@ -1,0 +1,83 @@
+#include <gradmill/ops/accuracy.h>
+
+#include <gradmill/graph/graph.h>
+#include <gradmill/ops/labels.h>
+
+namespace gradmill {
+namespace {
+
+template <class T>
+std::int64_t argmax(const T* z, std::int64_t n) {
+  std::int64_t best = 0;
+  for (std::int64_t j = 1; j < n && z[best] == z[best]; ++j) {
+    if (z[j] > z[best] || z[j] != z[j]) best = j;
+  }
+  return best;
+}
+
+template <class T>
+class AccuracyKernel : public Kernel {
+ public:
+  AccuracyKernel(const Shape& logits, std::string_view name)
+      : classes_(logits[1]), tiles_(logits[0], logits[1]), name_(name) {}
+
+  int phases() const override { return 2; }
+  std::int64_t tiles(int phase) const override { return phase == 0 ? tiles_.count() : 1; }
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(tiles_.count()) * sizeof(std::int64_t);
+  }
+
+  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
+    auto* counts = run.workspace<std::int64_t>();
+    std::int64_t hits = 0;
+    if (phase == 0) {
+      const auto* labels = run.input<std::int64_t>(1);
+      for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
+        check_label("accuracy", name_, row, labels[row], classes_);
+        hits += argmax(run.input<T>(0) + row * classes_, classes_) == labels[row] ? 1 : 0;
+      }
+      counts[tile] = hits;
+      return;
+    }
+    for (std::int64_t i = 0; i < tiles_.count(); ++i) hits += counts[i];
+    *run.output<T>(0) = static_cast<T>(static_cast<double>(hits) / static_cast<double>(tiles_.rows));
+  }
+
+  std::string description() const override {
+    return cat("argmax by rows, ", tiles_.count(), " tiles of ", tiles_.grain);
+  }
+
+ private:
+  std::int64_t classes_;
+  RowTiles tiles_;
+  std::string name_;
+};
+
+class Accuracy final : public Op {
+ public:
+  std::string_view name() const override { return "accuracy"; }
+
+  std::vector<Type> infer(std::span<const Type> inputs) const override {
+    check_logits_and_labels(inputs[0], inputs[1]);
+    return {{inputs[0].dtype, {}}};
+  }
+
+  bool differentiable(int) const override { return false; }
+  bool fallible() const override { return true; }
+
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    const Type& logits = context.inputs[0];
+    if (logits.dtype == DType::f32) {
+      return std::make_unique<AccuracyKernel<float>>(logits.shape, context.name);
+    }
+    return std::make_unique<AccuracyKernel<double>>(logits.shape, context.name);
+  }
+};
+
+}  // namespace
+
+Value accuracy(Value logits, Value labels, std::string name) {
+  return logits.graph().add(std::make_shared<Accuracy>(), {logits, labels}, std::move(name))[0];
+}
+
+}  // namespace gradmill

@@ -1,0 +1,38 @@
+#pragma once
+
+// Internal: the vector loops of the elementwise ops, over rows of memory.
+
+#include <cstdint>
+
+namespace gradmill {
+
+/// y = f(x).
+enum class Unary : std::uint8_t { neg, exp, log, sqrt, tanh, sigmoid, relu };
+
+/// y = f(a, b). The last four are parts of gradients:
+///   relu_backward = b <= 0 ? 0 : a,  tanh_backward = a (1 - b^2),  sigmoid_backward = a b (1 - b),
+///   equal = a == b ? 1 : 0.
+enum class Binary : std::uint8_t {
+  add,
+  sub,
+  mul,
+  div,
+  relu_backward,
+  tanh_backward,
+  sigmoid_backward,
+  equal,
+};
+
+/// y[i] = f(x[i]) for i < n; y may be x. A result depends on its own element and the instruction set
+/// only, wherever in a row it stands.
+void apply_unary(Unary kind, const float* x, float* y, std::int64_t n);
+void apply_unary(Unary kind, const double* x, double* y, std::int64_t n);
+
+/// y[i] = f(a[i * a_stride], b[i * b_stride]) for i < n, strides 0 or 1; y may be an operand of
+/// stride 1.
+void apply_binary(Binary kind, const float* a, int a_stride, const float* b, int b_stride, float* y,
+                  std::int64_t n);
+void apply_binary(Binary kind, const double* a, int a_stride, const double* b, int b_stride,
+                  double* y, std::int64_t n);
+
+}  // namespace gradmill

@@ -1,0 +1,195 @@
+#include <gradmill/ops/gemm.h>
+
+#include <algorithm>
+#include <limits>
+
+// Packing buffers of this many bytes lie on the stack, so that a step allocates nothing.
+#define EIGEN_STACK_ALLOCATION_LIMIT (512 * 1024)
+#define EIGEN_DONT_PARALLELIZE
+#include <Eigen/Core>
+#include <dnnl.h>
+
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+namespace {
+
+// A tile of about this much arithmetic keeps its overhead small and still leaves many for many cores.
+constexpr double kTileFlops = 10e6;
+constexpr std::int64_t kLeastTile = 64;
+constexpr std::int64_t kTileQuantum = 16;  // the width that oneDNN's kernels divide evenly
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+std::int64_t tile_size(std::int64_t size, std::int64_t parts) {
+  const std::int64_t even = divide_up(size, parts);
+  return std::min(size, divide_up(even, kTileQuantum) * kTileQuantum);
+}
+
+const char* name_of(Unary kind) {
+  switch (kind) {
+    case Unary::neg: return "neg";
+    case Unary::exp: return "exp";
+    case Unary::log: return "log";
+    case Unary::sqrt: return "sqrt";
+    case Unary::tanh: return "tanh";
+    case Unary::sigmoid: return "sigmoid";
+    case Unary::relu: return "relu";
+  }
+  return "?";
+}
+
+const char* name_of(Binary kind) {
+  switch (kind) {
+    case Binary::add: return "add";
+    case Binary::sub: return "sub";
+    case Binary::mul: return "mul";
+    case Binary::div: return "div";
+    case Binary::relu_backward: return "relu_backward";
+    case Binary::tanh_backward: return "tanh_backward";
+    case Binary::sigmoid_backward: return "sigmoid_backward";
+    case Binary::equal: return "equal";
+  }
+  return "?";
+}
+
+// A tile's place in the operands: leading dimensions are those of the whole.
+struct Tile {
+  std::int64_t row;
+  std::int64_t column;
+  std::int64_t rows;
+  std::int64_t columns;
+};
+
+void multiply(const Gemm& g, const Tile& tile, const float* a, const float* b, float* c) {
+  const std::int64_t lda = g.transpose_a ? g.m : g.k;
+  const std::int64_t ldb = g.transpose_b ? g.k : g.n;
+  const float* a_tile = a + (g.transpose_a ? tile.row : tile.row * lda);
+  const float* b_tile = b + (g.transpose_b ? tile.column * ldb : tile.column);
+  const dnnl_status_t status =
+      dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', tile.rows, tile.columns, g.k,
+                 1.0F, a_tile, lda, b_tile, ldb, 0.0F, c + tile.row * g.n + tile.column, g.n);
+  // Arguments were checked when the graph was compiled; only memory can be short.
+  if (status != dnnl_success) throw Failure("dnnl_sgemm: out of memory");
+}
+
+// Eigen packs panels of at most this depth, so that they fit on the stack.
+constexpr std::int64_t kEigenDepth = 256;
+
+void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b, double* c) {
+  using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  using View = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
+  const std::int64_t lda = g.transpose_a ? g.m : g.k;
+  const std::int64_t ldb = g.transpose_b ? g.k : g.n;
+  Eigen::Map<Matrix, 0, Eigen::OuterStride<>> result(c + tile.row * g.n + tile.column, tile.rows,
+                                                     tile.columns, Eigen::OuterStride<>(g.n));
+  result.setZero();
+  for (std::int64_t at = 0; at < g.k; at += kEigenDepth) {
+    const std::int64_t depth = std::min(kEigenDepth, g.k - at);
+    const double* a_tile = a + (g.transpose_a ? at * lda + tile.row : tile.row * lda + at);
+    const double* b_tile = b + (g.transpose_b ? tile.column * ldb + at : at * ldb + tile.column);
+    const View left(a_tile, g.transpose_a ? depth : tile.rows, g.transpose_a ? tile.rows : depth,
+                    Eigen::OuterStride<>(lda));
+    const View right(b_tile, g.transpose_b ? tile.columns : depth,
+                     g.transpose_b ? depth : tile.columns, Eigen::OuterStride<>(ldb));
+    if (g.transpose_a && g.transpose_b) {
+      result.noalias() += left.transpose() * right.transpose();
+    } else if (g.transpose_a) {
+      result.noalias() += left.transpose() * right;
+    } else if (g.transpose_b) {
+      result.noalias() += left * right.transpose();
+    } else {
+      result.noalias() += left * right;
+    }
+  }
+}
+
+template <class T>
+class GemmKernel : public Kernel {
+ public:
+  GemmKernel(const Gemm& gemm, const Epilogue& epilogue)
+      : gemm_(gemm),
+        epilogue_(epilogue),
+        grid_(choose_grid(gemm)),
+        tile_rows_(divide_up(gemm.m, grid_.tile_m)),
+        tile_columns_(divide_up(gemm.n, grid_.tile_n)) {}
+
+  std::int64_t tiles(int) const override { return tile_rows_ * tile_columns_; }
+
+  void run(int, std::int64_t index, const KernelRun& run) const override {
+    Tile tile{};
+    tile.row = index / tile_columns_ * grid_.tile_m;
+    tile.column = index % tile_columns_ * grid_.tile_n;
+    tile.rows = std::min(grid_.tile_m, gemm_.m - tile.row);
+    tile.columns = std::min(grid_.tile_n, gemm_.n - tile.column);
+    multiply(gemm_, tile, run.input<T>(0), run.input<T>(1), run.output<T>(0));
+    if (epilogue_.empty()) return;
+    const T* bias = epilogue_.bias ? run.input<T>(2) + tile.column : nullptr;
+    const T* operand = epilogue_.combine ? run.input<T>(epilogue_.bias ? 3 : 2) : nullptr;
+    for (std::int64_t row = tile.row; row < tile.row + tile.rows; ++row) {
+      T* c = run.output<T>(0) + row * gemm_.n + tile.column;
+      if (bias != nullptr) apply_binary(Binary::add, c, 1, bias, 1, c, tile.columns);
+      if (epilogue_.activation) apply_unary(*epilogue_.activation, c, c, tile.columns);
+      if (operand != nullptr) {
+        apply_binary(*epilogue_.combine, c, 1, operand + row * gemm_.n + tile.column, 1, c,
+                     tile.columns);
+      }
+    }
+  }
+
+  std::string description() const override {
+    std::string text = cat(gemm_.dtype == DType::f32 ? "dnnl_sgemm" : "eigen", ", ", tile_rows_, "x",
+                           tile_columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
+    if (!epilogue_.empty()) text += ", then " + to_string(epilogue_);
+    return text;
+  }
+
+ private:
+  Gemm gemm_;
+  Epilogue epilogue_;
+  GemmGrid grid_;
+  std::int64_t tile_rows_;
+  std::int64_t tile_columns_;
+};
+
+}  // namespace
+
+// Each tile packs its rows of A and columns of B: of the cuts with enough tiles, the one that packs
+// least wins.
+GemmGrid choose_grid(const Gemm& g) {
+  const double flops = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  const auto wanted = std::max<std::int64_t>(1, std::llround(std::min(flops / kTileFlops, 1e6)));
+  const std::int64_t most_rows = std::max<std::int64_t>(1, g.m / kLeastTile);
+  const std::int64_t most_columns = std::max<std::int64_t>(1, g.n / kLeastTile);
+  GemmGrid best{g.m, g.n};
+  double least = std::numeric_limits<double>::infinity();
+  for (std::int64_t rows = 1; rows <= std::min(most_rows, wanted); ++rows) {
+    const std::int64_t columns = std::clamp<std::int64_t>(divide_up(wanted, rows), 1, most_columns);
+    const double packed = static_cast<double>(columns) * static_cast<double>(g.m) +
+                          static_cast<double>(rows) * static_cast<double>(g.n);
+    // Too few tiles cost parallelism, which weighs more than packing.
+    const double shortfall = static_cast<double>(wanted) / static_cast<double>(rows * columns);
+    const double cost = packed * std::max(1.0, shortfall * shortfall);
+    if (cost < least) {
+      least = cost;
+      best = {tile_size(g.m, rows), tile_size(g.n, columns)};
+    }
+  }
+  return best;
+}
+
+std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue) {
+  if (gemm.dtype == DType::f32) return std::make_unique<GemmKernel<float>>(gemm, epilogue);
+  return std::make_unique<GemmKernel<double>>(gemm, epilogue);
+}
+
+std::string to_string(const Epilogue& epilogue) {
+  std::string text;
+  const auto append = [&](const char* part) { text += (text.empty() ? "" : "+") + std::string(part); };
+  if (epilogue.bias) append("bias");
+  if (epilogue.activation) append(name_of(*epilogue.activation));
+  if (epilogue.combine) append(name_of(*epilogue.combine));
+  return text;
+}
+
+}  // namespace gradmill

@@ -1,0 +1,156 @@
+#include <gradmill/ops/optimizer.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <gradmill/ops/elementwise.h>
+#include <gradmill/ops/optimizer_kernel.h>
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+namespace {
+
+void check_at_least_zero(const char* optimizer, const char* what, double value) {
+  check(std::isfinite(value) && value >= 0, optimizer, ": ", what,
+        " must be finite and at least 0, got ", value);
+}
+
+// Shares the elements of a parameter out to tiles.
+template <class Options>
+class UpdateKernel : public Kernel {
+ public:
+  UpdateKernel(const Options& options, const Type& type)
+      : options_(options), dtype_(type.dtype), tiles_{type.shape.elements(), kFlatGrain} {}
+
+  std::int64_t tiles(int) const override { return tiles_.count(); }
+
+  void run(int, std::int64_t tile, const KernelRun& run) const override {
+    const std::int64_t begin = tiles_.begin(tile);
+    const std::int64_t count = tiles_.end(tile) - begin;
+    if (dtype_ == DType::f32) {
+      update<float>(options_, run, begin, count);
+    } else {
+      update<double>(options_, run, begin, count);
+    }
+  }
+
+  std::string description() const override {
+    return cat("one pass over parameter, gradient and state, ", tiles_.count(), " tiles");
+  }
+
+ private:
+  template <class T>
+  static void update(const SGD& options, const KernelRun& run, std::int64_t begin,
+                     std::int64_t count) {
+    const SgdStep step{run.step().learning_rate, options.momentum, options.weight_decay,
+                       options.nesterov};
+    T* buffer = options.momentum > 0 ? run.variable<T>(2) + begin : nullptr;
+    sgd_update(step, run.variable<T>(0) + begin, run.input<T>(1) + begin, buffer, count);
+  }
+
+  template <class T>
+  static void update(const AdamW& options, const KernelRun& run, std::int64_t begin,
+                     std::int64_t count) {
+    const double t = static_cast<double>(run.step().step) + 1;
+    const double rate = run.step().learning_rate;
+    const AdamWStep step{1 - rate * options.weight_decay,
+                         options.beta1,
+                         options.beta2,
+                         rate / (1 - std::pow(options.beta1, t)),
+                         std::sqrt(1 - std::pow(options.beta2, t)),
+                         options.eps};
+    adamw_update(step, run.variable<T>(0) + begin, run.input<T>(1) + begin,
+                 run.variable<T>(2) + begin, run.variable<T>(3) + begin, count);
+  }
+
+  Options options_;
+  DType dtype_;
+  FlatTiles tiles_;
+};
+
+std::vector<std::string> state_of(const SGD& options) {
+  if (options.momentum > 0) return {"momentum_buffer"};
+  return {};
+}
+std::vector<std::string> state_of(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
+
+std::string_view name_of(const SGD&) { return "sgd"; }
+std::string_view name_of(const AdamW&) { return "adamw"; }
+
+double flops_of(const SGD&) { return 6; }
+double flops_of(const AdamW&) { return 16; }
+
+// Inputs: parameter, gradient, state. No outputs: what it does is done to the parameter and the state.
+template <class Options>
+class Update final : public Op {
+ public:
+  explicit Update(const Options& options) : options_(options) {}
+
+  std::string_view name() const override { return name_of(options_); }
+
+  std::vector<Type> infer(std::span<const Type> inputs) const override {
+    check(inputs.size() == 2 + state_of(options_).size(), "takes ", 2 + state_of(options_).size(),
+          " inputs, got ", inputs.size());
+    for (const Type& type : inputs) {
+      check(type == inputs[0], "parameter, gradient and state must agree: ", inputs[0], " and ", type);
+    }
+    return {};
+  }
+
+  std::vector<int> mutates() const override {
+    std::vector<int> inputs = {0};
+    for (std::size_t i = 0; i < state_of(options_).size(); ++i) inputs.push_back(static_cast<int>(2 + i));
+    return inputs;
+  }
+
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    return std::make_unique<UpdateKernel<Options>>(options_, context.inputs[0]);
+  }
+
+  Cost cost(std::span<const Type> inputs, std::span<const Type>) const override {
+    const double bytes = static_cast<double>(inputs[0].bytes());
+    // Everything but the gradient is written back.
+    return {flops_of(options_) * static_cast<double>(inputs[0].shape.elements()),
+            bytes * static_cast<double>(2 * inputs.size() - 1)};
+  }
+
+ private:
+  Options options_;
+};
+
+template <class Options>
+class OptimizerOf final : public Optimizer {
+ public:
+  explicit OptimizerOf(const Options& options) : options_(options) {}
+
+  std::string_view name() const override { return name_of(options_); }
+  double learning_rate() const override { return options_.lr; }
+  std::vector<std::string> state() const override { return state_of(options_); }
+  std::shared_ptr<const Op> update() const override {
+    return std::make_shared<Update<Options>>(options_);
+  }
+
+ private:
+  Options options_;
+};
+
+}  // namespace
+
+SGD::operator std::shared_ptr<const Optimizer>() const {
+  check_at_least_zero("SGD", "lr", lr);
+  check_at_least_zero("SGD", "momentum", momentum);
+  check_at_least_zero("SGD", "weight_decay", weight_decay);
+  check(!nesterov || momentum > 0, "SGD: Nesterov needs a momentum above 0");
+  return std::make_shared<OptimizerOf<SGD>>(*this);
+}
+
+AdamW::operator std::shared_ptr<const Optimizer>() const {
+  check_at_least_zero("AdamW", "lr", lr);
+  check_at_least_zero("AdamW", "eps", eps);
+  check_at_least_zero("AdamW", "weight_decay", weight_decay);
+  check(beta1 >= 0 && beta1 < 1, "AdamW: beta1 must be in [0, 1), got ", beta1);
+  check(beta2 >= 0 && beta2 < 1, "AdamW: beta2 must be in [0, 1), got ", beta2);
+  return std::make_shared<OptimizerOf<AdamW>>(*this);
+}
+
+}  // namespace gradmill

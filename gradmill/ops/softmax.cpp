@@ -1,0 +1,173 @@
+#include <gradmill/ops/softmax.h>
+
+#include <algorithm>
+
+#include <gradmill/ops/arithmetic.h>
+#include <gradmill/ops/elementwise.h>
+#include <gradmill/ops/math.h>
+#include <gradmill/ops/reduce.h>
+#include <gradmill/ops/softmax_kernel.h>
+
+namespace gradmill {
+namespace {
+
+std::string_view to_string(SoftmaxKind kind) {
+  switch (kind) {
+    case SoftmaxKind::softmax: return "softmax";
+    case SoftmaxKind::log_softmax: return "log_softmax";
+    case SoftmaxKind::softmax_backward: return "softmax_backward";
+    case SoftmaxKind::log_softmax_backward: return "log_softmax_backward";
+  }
+  return "?";
+}
+
+// Over the middle axis of [outer, n, inner]; a unit is a block of columns of one outer index.
+template <class T>
+class SoftmaxKernel final : public Kernel {
+ public:
+  static constexpr std::int64_t kGrain = 16384;  // elements a tile
+  static constexpr std::int64_t kColumns = 256;
+
+  SoftmaxKernel(SoftmaxKind kind, const Shape& shape, int axis) : kind_(kind), n_(shape[axis]) {
+    std::int64_t outer = 1;
+    for (int k = 0; k < axis; ++k) outer *= shape[k];
+    inner_ = shape.elements() / outer / n_;
+    columns_ = std::min(inner_, kColumns);
+    blocks_ = (inner_ + columns_ - 1) / columns_;
+    units_ = outer * blocks_;
+    units_per_tile_ = std::max<std::int64_t>(1, kGrain / (n_ * columns_));
+  }
+
+  std::int64_t tiles(int) const override {
+    return (units_ + units_per_tile_ - 1) / units_per_tile_;
+  }
+  std::size_t scratch_bytes() const override {
+    return inner_ == 1 ? 0 : 3 * static_cast<std::size_t>(columns_) * sizeof(T);
+  }
+  void run(int, std::int64_t tile, const KernelRun& run) const override {
+    const bool backward = kind_ == SoftmaxKind::softmax_backward ||
+                          kind_ == SoftmaxKind::log_softmax_backward;
+    const T* x = run.input<T>(0);
+    const T* dy = backward ? run.input<T>(1) : x;
+    T* y = run.output<T>(0);
+    const std::int64_t end = std::min(units_, (tile + 1) * units_per_tile_);
+    for (std::int64_t unit = tile * units_per_tile_; unit < end; ++unit) {
+      const std::int64_t column = unit % blocks_ * columns_;
+      const std::int64_t start = unit / blocks_ * n_ * inner_ + column;
+      apply_softmax(kind_, x + start, dy + start, y + start, n_, inner_,
+                    std::min(columns_, inner_ - column), run.scratch<T>());
+    }
+  }
+  std::string description() const override { return cat("fused ", to_string(kind_)); }
+
+ private:
+  SoftmaxKind kind_;
+  std::int64_t n_;
+  std::int64_t inner_, columns_, blocks_, units_, units_per_tile_;
+};
+
+// What the two functions and their gradients have in common: shapes and the kernel.
+class SoftmaxOp : public Op {
+ public:
+  SoftmaxOp(SoftmaxKind kind, int axis) : kind_(kind), axis_(axis) {}
+
+  std::string_view name() const override { return to_string(kind_); }
+  std::string attributes() const override { return cat("axis=", axis_); }
+
+  std::vector<Type> infer(std::span<const Type> inputs) const override {
+    check_floating(inputs[0]);
+    normalize_axis(axis_, inputs[0].shape);
+    check(inputs.size() == 1 || inputs[0] == inputs[1], "result ", inputs[0], " and its gradient ",
+          inputs.back(), " differ");
+    return {inputs[0]};
+  }
+
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    const Type& type = context.outputs[0];
+    const int axis = normalize_axis(axis_, type.shape);
+    if (type.dtype == DType::f32) {
+      return std::make_unique<SoftmaxKernel<float>>(kind_, type.shape, axis);
+    }
+    return std::make_unique<SoftmaxKernel<double>>(kind_, type.shape, axis);
+  }
+
+  Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
+    constexpr double kForwardFlops = 25;
+    Cost cost = Op::cost(inputs, outputs);
+    cost.flops *= kForwardFlops;
+    return cost;
+  }
+
+  bool in_place(int, int, std::span<const Type>) const override { return true; }
+
+ protected:
+  int axis() const { return axis_; }
+
+ private:
+  SoftmaxKind kind_;
+  int axis_;
+};
+
+// dx = y (dy - sum y dy). With u upstream of dx: it is linear in dy with a symmetric matrix, and
+// du/dy = u (dy - sum y dy) - dy sum u y.
+class SoftmaxBackward final : public SoftmaxOp {
+ public:
+  explicit SoftmaxBackward(int axis) : SoftmaxOp(SoftmaxKind::softmax_backward, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    const Value u = context.upstream[0];
+    const Value y = context.inputs[0];
+    const Value dy = context.inputs[1];
+    std::vector<Value> result(2);
+    if (context.needed[0]) {
+      result[0] = u * (dy - sum(y * dy, {axis()}, true)) - dy * sum(u * y, {axis()}, true);
+    }
+    if (context.needed[1]) {
+      result[1] = add_op(std::make_shared<const SoftmaxBackward>(axis()), {y, u}, {});
+    }
+    return result;
+  }
+};
+
+class Softmax final : public SoftmaxOp {
+ public:
+  explicit Softmax(int axis) : SoftmaxOp(SoftmaxKind::softmax, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    return {add_op(std::make_shared<const SoftmaxBackward>(axis()),
+                   {context.outputs[0], context.upstream[0]}, {})};
+  }
+};
+
+// dx = dy - exp(y) sum dy.
+class LogSoftmaxBackward final : public SoftmaxOp {
+ public:
+  explicit LogSoftmaxBackward(int axis) : SoftmaxOp(SoftmaxKind::log_softmax_backward, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    const Value u = context.upstream[0];
+    const Value weighted = u * exp(context.inputs[0]);
+    std::vector<Value> result(2);
+    if (context.needed[0]) result[0] = neg(weighted * sum(context.inputs[1], {axis()}, true));
+    if (context.needed[1]) result[1] = u - sum(weighted, {axis()}, true);
+    return result;
+  }
+};
+
+class LogSoftmax final : public SoftmaxOp {
+ public:
+  explicit LogSoftmax(int axis) : SoftmaxOp(SoftmaxKind::log_softmax, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    return {add_op(std::make_shared<const LogSoftmaxBackward>(axis()),
+                   {context.outputs[0], context.upstream[0]}, {})};
+  }
+};
+
+}  // namespace
+
+Value softmax(Value x, int axis, std::string name) {
+  return add_op(std::make_shared<const Softmax>(axis), {x}, std::move(name));
+}
+
+Value log_softmax(Value x, int axis, std::string name) {
+  return add_op(std::make_shared<const LogSoftmax>(axis), {x}, std::move(name));
+}
+
+}  // namespace gradmill

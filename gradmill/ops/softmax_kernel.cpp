@@ -1,0 +1,211 @@
+#include <gradmill/ops/simd.h>
+#include <gradmill/ops/softmax_kernel.h>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradmill/ops/softmax_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <cmath>
+
+#include <gradmill/ops/vector_math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace gradmill::HWY_NAMESPACE {
+
+// Calls body(i, load, store) for vectors of consecutive elements from i on, where load and store take
+// a row and leave out what is behind its end.
+template <class D, class T, class Body>
+HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    body([=](const T* row) HWY_ATTR { return hn::LoadU(d, row + i); },
+         [=](auto v, T* row) HWY_ATTR { hn::StoreU(v, d, row + i); });
+  }
+  if (i < n) {
+    body([=](const T* row) HWY_ATTR { return load_partial(d, row + i, n - i, fill); },
+         [=](auto v, T* row) HWY_ATTR { store_partial(v, d, row + i, n - i); });
+  }
+}
+
+// Adds up many terms of one sign or size: after every block the running sum starts again.
+template <class D, class V = hn::Vec<D>>
+struct BlockedSum {
+  static constexpr int kTerms = 64;
+  explicit BlockedSum(D d) : total(hn::Zero(d)), block(total) {}
+  HWY_INLINE void add(D d, V v) {
+    block = hn::Add(block, v);
+    if (++terms == kTerms) {
+      total = hn::Add(total, block);
+      block = hn::Zero(d);
+      terms = 0;
+    }
+  }
+  HWY_INLINE Lane<D> sum(D d) const { return hn::GetLane(hn::SumOfLanes(d, hn::Add(total, block))); }
+  V total;
+  V block;
+  int terms = 0;
+};
+
+template <class D, class T>
+HWY_INLINE T row_max(D d, const T* x, std::int64_t n) {
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  auto most = hn::Set(d, kLowest);
+  for_vectors(d, n, kLowest, [&](auto load, auto) HWY_ATTR { most = hn::Max(most, load(x)); });
+  return hn::GetLane(hn::MaxOfLanes(d, most));
+}
+
+template <SoftmaxKind kind, class T>
+HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  const hn::ScalableTag<T> d;
+  BlockedSum sum(d);
+  if constexpr (kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax) {
+    // A NaN need not be found here: it makes the sum NaN.
+    const auto most = hn::Set(d, row_max(d, x, n));
+    for_vectors(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
+      const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
+      if constexpr (kind == SoftmaxKind::softmax) store(e, y);
+      sum.add(d, e);
+    });
+    if constexpr (kind == SoftmaxKind::softmax) {
+      const auto scale = hn::Set(d, T(1) / sum.sum(d));
+      for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+        store(hn::Mul(load(y), scale), y);
+      });
+    } else {
+      const auto log_sum = hn::Set(d, std::log(sum.sum(d)));
+      for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+        store(hn::Sub(hn::Sub(load(x), most), log_sum), y);
+      });
+    }
+  } else if constexpr (kind == SoftmaxKind::softmax_backward) {
+    for_vectors(d, n, T(0),
+                [&](auto load, auto) HWY_ATTR { sum.add(d, hn::Mul(load(x), load(dy))); });
+    const auto dot = hn::Set(d, sum.sum(d));
+    for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+      store(hn::Mul(load(x), hn::Sub(load(dy), dot)), y);
+    });
+  } else {
+    for_vectors(d, n, T(0), [&](auto load, auto) HWY_ATTR { sum.add(d, load(dy)); });
+    const auto total = hn::Set(d, sum.sum(d));
+    for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+      store(hn::NegMulAdd(exp_of_nonpositive(d, load(x)), total, load(dy)), y);
+    });
+  }
+}
+
+// The same for columns: the maxima, the sums and the sums of a block of rows are rows in `scratch`.
+template <SoftmaxKind kind, class T>
+HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
+                             std::int64_t columns, T* scratch) {
+  constexpr std::int64_t kRows = 64;
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  constexpr bool kForward = kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax;
+  const hn::ScalableTag<T> d;
+  T* most = scratch;
+  T* sums = scratch + columns;
+  T* block = scratch + 2 * columns;
+  std::fill_n(most, columns, kLowest);
+  std::fill_n(sums, 2 * columns, T(0));
+  const auto for_rows = [&](auto body) HWY_ATTR {
+    for (std::int64_t i = 0; i < n; ++i) {
+      for_vectors(d, columns, T(0), [&](auto load, auto store) HWY_ATTR {
+        body(x + i * stride, kForward ? nullptr : dy + i * stride, y + i * stride, load, store);
+      });
+      if ((i + 1) % kRows != 0 && i + 1 != n) continue;
+      for_vectors(d, columns, T(0), [&](auto load, auto store) HWY_ATTR {
+        store(hn::Add(load(sums), load(block)), sums);
+        store(hn::Zero(d), block);
+      });
+    }
+  };
+  if constexpr (kForward) {
+    for_rows([&](const T* xi, const T*, T*, auto load, auto store) HWY_ATTR {
+      store(hn::Max(load(most), load(xi)), most);
+    });
+    for_rows([&](const T* xi, const T*, T* yi, auto load, auto store) HWY_ATTR {
+      const auto e = exp_of_nonpositive(d, hn::Sub(load(xi), load(most)));
+      if constexpr (kind == SoftmaxKind::softmax) store(e, yi);
+      store(hn::Add(load(block), e), block);
+    });
+    for (std::int64_t c = 0; c < columns; ++c) {
+      sums[c] = kind == SoftmaxKind::softmax ? T(1) / sums[c] : std::log(sums[c]);
+    }
+  } else {
+    for_rows([&](const T* xi, const T* dyi, T*, auto load, auto store) HWY_ATTR {
+      auto term = load(dyi);
+      if constexpr (kind == SoftmaxKind::softmax_backward) term = hn::Mul(load(xi), term);
+      store(hn::Add(load(block), term), block);
+    });
+  }
+  for_rows([&](const T* xi, [[maybe_unused]] const T* dyi, T* yi, auto load, auto store) HWY_ATTR {
+    if constexpr (kind == SoftmaxKind::softmax) {
+      store(hn::Mul(load(yi), load(sums)), yi);
+    } else if constexpr (kind == SoftmaxKind::log_softmax) {
+      store(hn::Sub(hn::Sub(load(xi), load(most)), load(sums)), yi);
+    } else if constexpr (kind == SoftmaxKind::softmax_backward) {
+      store(hn::Mul(load(xi), hn::Sub(load(dyi), load(sums))), yi);
+    } else {
+      store(hn::NegMulAdd(exp_of_nonpositive(d, load(xi)), load(sums), load(dyi)), yi);
+    }
+  });
+}
+
+template <SoftmaxKind kind, class T>
+void compute(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
+             std::int64_t columns, T* scratch) {
+  if (stride == 1) return row<kind>(x, dy, y, n);
+  columns_of<kind>(x, dy, y, n, stride, columns, scratch);
+}
+
+template <class T>
+void compute(SoftmaxKind kind, const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
+             std::int64_t columns, T* scratch) {
+  switch (kind) {
+    case SoftmaxKind::softmax:
+      return compute<SoftmaxKind::softmax>(x, dy, y, n, stride, columns, scratch);
+    case SoftmaxKind::log_softmax:
+      return compute<SoftmaxKind::log_softmax>(x, dy, y, n, stride, columns, scratch);
+    case SoftmaxKind::softmax_backward:
+      return compute<SoftmaxKind::softmax_backward>(x, dy, y, n, stride, columns, scratch);
+    case SoftmaxKind::log_softmax_backward:
+      return compute<SoftmaxKind::log_softmax_backward>(x, dy, y, n, stride, columns, scratch);
+  }
+}
+
+void softmax_f32(SoftmaxKind kind, const float* x, const float* dy, float* y, std::int64_t n,
+                 std::int64_t stride, std::int64_t columns, float* scratch) {
+  compute(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+void softmax_f64(SoftmaxKind kind, const double* x, const double* dy, double* y, std::int64_t n,
+                 std::int64_t stride, std::int64_t columns, double* scratch) {
+  compute(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+}  // namespace gradmill::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gradmill {
+namespace {
+
+HWY_EXPORT(softmax_f32);
+HWY_EXPORT(softmax_f64);
+
+}  // namespace
+
+void apply_softmax(SoftmaxKind kind, const float* x, const float* dy, float* y, std::int64_t n,
+                   std::int64_t stride, std::int64_t columns, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(softmax_f32)(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+void apply_softmax(SoftmaxKind kind, const double* x, const double* dy, double* y, std::int64_t n,
+                   std::int64_t stride, std::int64_t columns, double* scratch) {
+  HWY_DYNAMIC_DISPATCH(softmax_f64)(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+}  // namespace gradmill
+#endif

@@ -1,0 +1,86 @@
+// Internal: Highway's math with the edges that it leaves open, and rows that end inside a vector.
+// Included once a target, like Highway's own -inl headers.
+
+// clang-format off
+#if defined(GRADMILL_OPS_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRADMILL_OPS_VECTOR_MATH_INL_H_
+#undef GRADMILL_OPS_VECTOR_MATH_INL_H_
+#else
+#define GRADMILL_OPS_VECTOR_MATH_INL_H_
+#endif
+// clang-format on
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+HWY_BEFORE_NAMESPACE();
+namespace gradmill::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D>
+using Lane = hn::TFromD<D>;
+
+/// The first `count` < Lanes(d) elements at `p`, then `fill`.
+template <class D>
+HWY_INLINE hn::Vec<D> load_partial(D d, const Lane<D>* p, std::int64_t count, Lane<D> fill) {
+  HWY_ALIGN Lane<D> buffer[HWY_MAX_BYTES / sizeof(Lane<D>)];
+  hn::Store(hn::Set(d, fill), d, buffer);
+  std::copy_n(p, count, buffer);
+  return hn::Load(d, buffer);
+}
+
+/// Writes the first `count` < Lanes(d) lanes only.
+template <class D>
+HWY_INLINE void store_partial(hn::Vec<D> v, D d, Lane<D>* p, std::int64_t count) {
+  HWY_ALIGN Lane<D> buffer[HWY_MAX_BYTES / sizeof(Lane<D>)];
+  hn::Store(v, d, buffer);
+  std::copy_n(buffer, count, p);
+}
+
+/// e^x for x <= 0, where it cannot overflow. Highway's turns NaN into 0.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_of_nonpositive(D d, V x) {
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+}
+
+/// e^x. Highway's is undefined where it should overflow; a little beyond that it still gives inf.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_of(D d, V x) {
+  const V most = hn::Set(d, sizeof(Lane<D>) == 4 ? Lane<D>(100) : Lane<D>(720));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, hn::Min(x, most)));
+}
+
+/// log x. Highway's is undefined for anything but positive finite numbers.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V log_of(D d, V x) {
+  using T = Lane<D>;
+  const V inf = hn::Set(d, std::numeric_limits<T>::infinity());
+  const V nan = hn::Set(d, std::numeric_limits<T>::quiet_NaN());
+  const V zero = hn::Zero(d);
+  const V finite = hn::IfThenElse(hn::Lt(x, inf), hn::Log(d, x), x);
+  return hn::IfThenElse(hn::Gt(x, zero), finite,
+                        hn::IfThenElse(hn::Eq(x, zero), hn::Neg(inf), nan));
+}
+
+/// 1 / (1 + e^-x) without overflow or cancellation on either side.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid_of(D d, V x) {
+  const V one = hn::Set(d, Lane<D>(1));
+  const V e = exp_of_nonpositive(d, hn::Neg(hn::Abs(x)));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+}
+
+/// The larger, and NaN where either is.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V max_of(D /*d*/, V a, V b) {
+  return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
+}
+
+}  // namespace gradmill::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,7 @@
+#include <gradmill/runtime/kernel.h>
+
+namespace gradmill {
+
+Kernel::~Kernel() = default;
+
+}  // namespace gradmill

@@ -1,0 +1,42 @@
+#include <gradmill/runtime/plan.h>
+
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+
+std::string_view to_string(Phase phase) {
+  switch (phase) {
+    case Phase::forward: return "forward";
+    case Phase::backward: return "backward";
+    case Phase::update: return "update";
+  }
+  return "?";
+}
+
+void validate(const Plan& plan) {
+  const int buffers = static_cast<int>(plan.buffers.size());
+  for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
+    const PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
+    const auto where = [&] { return cat("plan: step ", index, " '", step.name, "': "); };
+    check(step.kernel != nullptr, where(), "has no kernel");
+    check(step.tiles > 0, where(), "has ", step.tiles, " tiles; at least 1 is needed");
+    for (const auto* list : {&step.inputs, &step.outputs, &step.writes}) {
+      for (const int buffer : *list) {
+        check(buffer >= 0 && buffer < buffers, where(), "names buffer ", buffer, " of ", buffers);
+      }
+    }
+    check(step.workspace >= -1 && step.workspace < buffers, where(), "names workspace ",
+          step.workspace, " of ", buffers);
+    for (const int predecessor : step.predecessors) {
+      check(predecessor >= 0 && predecessor < index, where(), "must follow step ", predecessor,
+            ", which is not before it: the order has a cycle");
+    }
+  }
+  for (const PlanBuffer& buffer : plan.buffers) {
+    if (buffer.place != Place::arena) continue;
+    check(buffer.offset <= plan.arena_bytes && buffer.bytes <= plan.arena_bytes - buffer.offset,
+          "plan: buffer '", buffer.name, "' ends outside the arena of ", plan.arena_bytes, " bytes");
+  }
+}
+
+}  // namespace gradmill
