@@ -164,7 +164,7 @@ void Graph::reset(std::vector<Node> nodes) {
 
 std::string Graph::unique_name(std::string name) {
   const int uses = ++name_uses_[name];
-  if (uses > 1) name += "_" + std::to_string(uses);
+  if (uses > 1) name.append("_").append(std::to_string(uses));
   return name;
 }
 

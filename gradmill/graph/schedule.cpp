@@ -109,7 +109,7 @@ std::vector<int> execution_order(const std::vector<Node>& nodes) {
     ++waiting[static_cast<std::size_t>(after)];
   };
   std::vector<std::vector<int>> readers(count);  // of a variable's bytes
-  int last_fallible = -1;
+  std::vector<int> fallible;
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
     for (const Node::Edge& edge : node.inputs) {
@@ -118,7 +118,7 @@ std::vector<int> execution_order(const std::vector<Node>& nodes) {
         readers[static_cast<std::size_t>(bytes_of(nodes, edge.node))].push_back(i);
       }
     }
-    if (node.op != nullptr && node.op->fallible()) last_fallible = i;
+    if (node.op != nullptr && node.op->fallible() && !is_update(node)) fallible.push_back(i);
   }
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
@@ -127,18 +127,16 @@ std::vector<int> execution_order(const std::vector<Node>& nodes) {
       const int variable = node.inputs[static_cast<std::size_t>(input)].node;
       for (const int reader : readers[static_cast<std::size_t>(variable)]) order(reader, i);
     }
-    if (last_fallible < 0) continue;
-    for (int f = 0; f < static_cast<int>(count); ++f) {
-      const Node& other = nodes[static_cast<std::size_t>(f)];
-      if (other.op != nullptr && other.op->fallible() && !is_update(other)) order(f, i);
-    }
+    for (const int f : fallible) order(f, i);
   }
 
-  // Updates go first among what is ready: their gradients are then read while still in cache.
+  // Sources cost nothing and go first; then updates, which read their gradients while still in cache.
+  const auto rank = [&](int index) {
+    const Node& node = nodes[static_cast<std::size_t>(index)];
+    return node.kind != NodeKind::op ? 0 : is_update(node) ? 1 : 2;
+  };
   const auto later = [&](int a, int b) {
-    const bool update_a = is_update(nodes[static_cast<std::size_t>(a)]);
-    const bool update_b = is_update(nodes[static_cast<std::size_t>(b)]);
-    return update_a != update_b ? update_b : a > b;
+    return rank(a) != rank(b) ? rank(a) > rank(b) : a > b;
   };
   std::priority_queue<int, std::vector<int>, decltype(later)> ready(later);
   for (int i = 0; i < static_cast<int>(count); ++i) {
