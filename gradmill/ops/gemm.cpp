@@ -16,7 +16,7 @@ namespace {
 
 // A tile of about this much arithmetic keeps its overhead small and still leaves many for many cores.
 constexpr double kTileFlops = 10e6;
-constexpr std::int64_t kLeastTile = 64;
+constexpr std::int64_t kLeastTile = 128;  // narrower ones cost more in packing than they give in balance
 constexpr std::int64_t kTileQuantum = 16;  // the width that oneDNN's kernels divide evenly
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
