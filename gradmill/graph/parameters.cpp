@@ -92,6 +92,7 @@ void Parameters::load(const std::string& path) {
 }
 
 void* Parameters::address(std::string_view name) const {
+  const std::shared_lock lock(mutex_);
   for (const auto* variables : {&variables_, &state_}) {
     if (const auto found = variables->find(name); found != variables->end()) {
       return found->second.bytes.data();
@@ -101,6 +102,7 @@ void* Parameters::address(std::string_view name) const {
 }
 
 void Parameters::ensure_state(const std::string& name, const Type& type) {
+  const std::unique_lock lock(mutex_);
   check(!contains(name), "optimizer state '", name, "': a parameter has this name");
   const auto found = state_.find(name);
   if (found == state_.end()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -73,7 +74,7 @@ class GRADMILL_API Parameters {
   std::vector<std::string> names_;
   std::map<std::string, Variable, std::less<>> variables_;
   std::map<std::string, Variable, std::less<>> state_;
-  std::uint64_t step_ = 0;
+  std::atomic<std::uint64_t> step_ = 0;
   mutable std::shared_mutex mutex_;
 };
 

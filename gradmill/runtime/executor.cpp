@@ -12,6 +12,7 @@
 #include <gradmill/runtime/flow.h>
 #include <gradmill/runtime/sequential_onednn.h>
 #include <gradmill/runtime/step_cost.h>
+#include <gradmill/runtime/task_order.h>
 
 namespace gradmill {
 namespace {
@@ -99,12 +100,7 @@ struct Executor::Impl : FlowBody {
   std::vector<Task> tasks;
   std::vector<std::vector<int>> task_predecessors;
   std::unique_ptr<TileCounter[]> counters;
-#ifdef __SANITIZE_THREAD__
-  // oneTBB is not built for TSan, which therefore sees no order between tasks. These flags tell it of
-  // the plan's edges, and of nothing else: a pair of tasks that touch the same bytes without a path of
-  // edges between them is reported even where the scheduler happened to order them.
-  std::unique_ptr<std::atomic<std::uint64_t>[]> ended;
-#endif
+  std::unique_ptr<TaskOrder> order;
   std::unique_ptr<Flow> flow;  // null: serial
 };
 
@@ -181,9 +177,7 @@ void Executor::Impl::build_tasks(int threads) {
     task_predecessors.push_back(std::move(predecessors));
   }
   counters = std::make_unique<TileCounter[]>(tasks.size());
-#ifdef __SANITIZE_THREAD__
-  ended = std::make_unique<std::atomic<std::uint64_t>[]>(tasks.size());
-#endif
+  order = std::make_unique<TaskOrder>(tasks.size());
 }
 
 std::vector<FlowTask> Executor::Impl::flow_tasks() const {
@@ -210,11 +204,7 @@ void Executor::Impl::run_tile(int step, std::int64_t tile, int slot) noexcept {
 
 void Executor::Impl::run(int task, int slot) noexcept {
   const auto index = static_cast<std::size_t>(task);
-#ifdef __SANITIZE_THREAD__
-  for (const int p : task_predecessors[index]) {
-    ended[static_cast<std::size_t>(p)].load(std::memory_order_acquire);
-  }
-#endif
+  order->task_begins(task_predecessors[index]);
   const Task& work = tasks[index];
   if (work.runners == 1) {
     for (const int step : work.steps) run_step(step, slot);
@@ -228,13 +218,12 @@ void Executor::Impl::run(int task, int slot) noexcept {
       run_tile(step, tile, slot);
     }
   }
-#ifdef __SANITIZE_THREAD__
-  ended[index].fetch_add(1, std::memory_order_release);
-#endif
+  order->task_ends(task);
 }
 
 void Executor::Impl::finish(int task) noexcept {
   counters[static_cast<std::size_t>(task)].next.store(0, std::memory_order_relaxed);
+  order->task_ends(task);
 }
 
 Executor::Executor(std::shared_ptr<const Plan> plan, const ExecutorOptions& options)
@@ -258,15 +247,9 @@ void Executor::run(const StepInfo& info) {
     const int count = static_cast<int>(impl_->steps.size());
     for (int step = 0; step < count; ++step) impl_->run_step(step, 0);
   } else {
-#ifdef __SANITIZE_THREAD__
-    for (std::size_t i = 0; i < impl_->tasks.size(); ++i) impl_->ended[i].store(0, std::memory_order_release);
-#endif
+    impl_->order->run_begins();
     impl_->flow->run();
-#ifdef __SANITIZE_THREAD__
-    for (std::size_t i = 0; i < impl_->tasks.size(); ++i) {
-      impl_->ended[i].load(std::memory_order_acquire);
-    }
-#endif
+    impl_->order->run_ends();
   }
   impl_->failure.rethrow();
 }
