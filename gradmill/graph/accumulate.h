@@ -1,5 +1,7 @@
 #pragma once
 
+// Internal: not installed.
+
 #include <span>
 
 #include <gradmill/graph/value.h>

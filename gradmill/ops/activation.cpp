@@ -1,5 +1,4 @@
 #include <gradmill/ops/activation.h>
-
 #include <gradmill/ops/elementwise.h>
 
 namespace gradmill {

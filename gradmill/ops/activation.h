@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
-
 #include <gradmill/graph/value.h>
+
+#include <string>
 
 namespace gradmill {
 

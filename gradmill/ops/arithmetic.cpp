@@ -1,5 +1,4 @@
 #include <gradmill/ops/arithmetic.h>
-
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/elementwise.h>
 
@@ -99,27 +98,33 @@ Value div(Value a, Value b, std::string name) {
 }
 
 Value add(Value a, double b, std::string name) {
-  return add(a, scalar("add", name, b, a), std::move(name));
+  const Value constant = scalar("add", name, b, a);
+  return add(a, constant, std::move(name));
 }
 
 Value sub(Value a, double b, std::string name) {
-  return sub(a, scalar("sub", name, b, a), std::move(name));
+  const Value constant = scalar("sub", name, b, a);
+  return sub(a, constant, std::move(name));
 }
 
 Value mul(Value a, double b, std::string name) {
-  return mul(a, scalar("mul", name, b, a), std::move(name));
+  const Value constant = scalar("mul", name, b, a);
+  return mul(a, constant, std::move(name));
 }
 
 Value div(Value a, double b, std::string name) {
-  return div(a, scalar("div", name, b, a), std::move(name));
+  const Value constant = scalar("div", name, b, a);
+  return div(a, constant, std::move(name));
 }
 
 Value sub(double a, Value b, std::string name) {
-  return sub(scalar("sub", name, a, b), b, std::move(name));
+  const Value constant = scalar("sub", name, a, b);
+  return sub(constant, b, std::move(name));
 }
 
 Value div(double a, Value b, std::string name) {
-  return div(scalar("div", name, a, b), b, std::move(name));
+  const Value constant = scalar("div", name, a, b);
+  return div(constant, b, std::move(name));
 }
 
 Value neg(Value x, std::string name) {

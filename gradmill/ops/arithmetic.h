@@ -1,19 +1,19 @@
 #pragma once
 
-#include <string>
-
 #include <gradmill/graph/value.h>
+
+#include <string>
 
 namespace gradmill {
 
 /// a + b, a - b, a * b and a / b, element by element, f32 or f64.
 ///
-/// Shapes broadcast as in NumPy: aligned at the last axis, sizes of one axis are equal or one of them
-/// is 1 (or missing), and the result has the larger. Division by zero gives what IEEE 754 says. The
-/// gradient of an operand that was broadcast is summed over the axes along which it was.
+/// Shapes broadcast as in NumPy: aligned at the last axis, sizes of one axis are equal or one of
+/// them is 1 (or missing), and the result has the larger. Division by zero gives what IEEE 754
+/// says. The gradient of an operand that was broadcast is summed over the axes along which it was.
 ///
-/// Throws Error when the dtypes differ or are not floating, when the shapes do not broadcast, and for
-/// values of two graphs.
+/// Throws Error when the dtypes differ or are not floating, when the shapes do not broadcast, and
+/// for values of two graphs.
 GRADMILL_API Value add(Value a, Value b, std::string name = {});
 GRADMILL_API Value sub(Value a, Value b, std::string name = {});
 GRADMILL_API Value mul(Value a, Value b, std::string name = {});

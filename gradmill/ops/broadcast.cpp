@@ -1,10 +1,9 @@
 #include <gradmill/ops/broadcast.h>
-
-#include <algorithm>
-
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reshape.h>
+
+#include <algorithm>
 
 namespace gradmill {
 namespace {

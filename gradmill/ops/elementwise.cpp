@@ -1,8 +1,7 @@
+#include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/elementwise.h>
 
 #include <string_view>
-
-#include <gradmill/ops/broadcast.h>
 
 namespace gradmill {
 namespace {
@@ -50,8 +49,7 @@ class UnaryKernel final : public Kernel {
   std::int64_t tiles(int) const override { return tiles_.count(); }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
     const std::int64_t begin = tiles_.begin(tile);
-    apply_unary(kind_, run.input<T>(0) + begin, run.output<T>(0) + begin,
-                tiles_.end(tile) - begin);
+    apply_unary(kind_, run.input<T>(0) + begin, run.output<T>(0) + begin, tiles_.end(tile) - begin);
   }
   std::string description() const override { return cat("elementwise ", to_string(kind_)); }
 

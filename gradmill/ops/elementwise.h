@@ -3,6 +3,10 @@
 // Internal: what all elementwise ops have in common. A pass that wants to know whether an op is
 // elementwise casts to UnaryOp or BinaryOp and asks for its kind.
 
+#include <gradmill/graph/graph.h>
+#include <gradmill/graph/op.h>
+#include <gradmill/ops/elementwise_kernel.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -10,10 +14,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include <gradmill/graph/graph.h>
-#include <gradmill/graph/op.h>
-#include <gradmill/ops/elementwise_kernel.h>
 
 namespace gradmill {
 
@@ -65,15 +65,17 @@ struct FlatTiles {
 /// Elements a tile of a pass that is bound by memory.
 inline constexpr std::int64_t kFlatGrain = 32768;
 
-/// A result cut into rows along which each operand is read with stride 1, or 0 where it is broadcast:
-/// axes that all operands lay out alike are merged.
+/// A result cut into rows along which each operand is read with stride 1, or 0 where it is
+/// broadcast: axes that all operands lay out alike are merged.
 class BroadcastRows {
  public:
   /// Every operand must broadcast to `result`.
   BroadcastRows(const Shape& result, std::span<const Type> operands);
 
   std::int64_t length() const { return axes_.back().size; }
-  int stride(int operand) const { return static_cast<int>(axes_.back().strides[static_cast<std::size_t>(operand)]); }
+  int stride(int operand) const {
+    return static_cast<int>(axes_.back().strides[static_cast<std::size_t>(operand)]);
+  }
   /// The element of `operand` with which row `row` starts.
   std::int64_t start(int operand, std::int64_t row) const;
 

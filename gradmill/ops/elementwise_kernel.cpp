@@ -3,10 +3,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/elementwise_kernel.cpp"
+#include <gradmill/ops/vector_math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-
-#include <gradmill/ops/vector_math-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {

@@ -23,8 +23,8 @@ enum class Binary : std::uint8_t {
   equal,
 };
 
-/// y[i] = f(x[i]) for i < n; y may be x. A result depends on its own element and the instruction set
-/// only, wherever in a row it stands.
+/// y[i] = f(x[i]) for i < n; y may be x. A result depends on its own element and the instruction
+/// set only, wherever in a row it stands.
 void apply_unary(Unary kind, const float* x, float* y, std::int64_t n);
 void apply_unary(Unary kind, const double* x, double* y, std::int64_t n);
 

@@ -1,7 +1,6 @@
-#include <gradmill/ops/math.h>
-
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/elementwise.h>
+#include <gradmill/ops/math.h>
 
 namespace gradmill {
 namespace {

@@ -1,12 +1,11 @@
-#include <gradmill/ops/reduce.h>
-
-#include <algorithm>
-
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/elementwise.h>
+#include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reduce_kernel.h>
 #include <gradmill/ops/reshape.h>
+
+#include <algorithm>
 
 namespace gradmill {
 namespace {
@@ -36,13 +35,17 @@ std::vector<bool> axis_mask(const std::vector<int>& axes, const Shape& shape) {
 // One pass over [outer, n, inner] in which each block of `chunk` rows of n becomes one row:
 // [outer, splits, inner]. Further passes reduce the splits.
 struct Stage {
-  static constexpr std::int64_t kGrain = 32768;   // elements a tile reads
-  static constexpr std::int64_t kColumns = 1024;  // of inner, so that a running row stays in L1
+  static constexpr std::int64_t kGrain = 32768;    // elements a tile reads
+  static constexpr std::int64_t kColumns = 1024;   // of inner, so that a running row stays in L1
   static constexpr std::int64_t kMostRows = 1024;  // summed one after another
   static constexpr std::int64_t kRows = 512;
 
   Stage(std::int64_t outer_size, std::int64_t size, std::int64_t inner_size)
-      : outer(outer_size), n(size), inner(inner_size), columns(std::min(inner, kColumns)), chunk(n) {
+      : outer(outer_size),
+        n(size),
+        inner(inner_size),
+        columns(std::min(inner, kColumns)),
+        chunk(n) {
     if (n * columns > 2 * kGrain) chunk = kGrain / columns;
     if (inner > 1 && chunk > kMostRows) chunk = kRows;
     splits = (n + chunk - 1) / chunk;
@@ -179,12 +182,11 @@ class Reduce final : public Op {
       return value.shape().sizes() == kept ? value : reshape(value, kept);
     };
     Value dy = keep(context.upstream[0]);
-    const double count = static_cast<double>(x.shape().elements()) /
-                         static_cast<double>(dy.shape().elements());
+    const double count =
+        static_cast<double>(x.shape().elements()) / static_cast<double>(dy.shape().elements());
     if (kind_ == Kind::mean) dy = dy / count;
     if (kind_ != Kind::max) return {broadcast_to(dy, x.shape())};
-    const Value ties =
-        add_op(std::make_shared<const Equal>(), {x, keep(context.outputs[0])}, {});
+    const Value ties = add_op(std::make_shared<const Equal>(), {x, keep(context.outputs[0])}, {});
     return {ties * (dy / sum(ties, axes_, true))};
   }
 

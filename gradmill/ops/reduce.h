@@ -1,14 +1,14 @@
 #pragma once
 
+#include <gradmill/graph/value.h>
+
 #include <string>
 #include <vector>
 
-#include <gradmill/graph/value.h>
-
 namespace gradmill {
 
-/// Reductions over `axes` of `x` (any shape, f32 or f64); negative axes count from the end, and none
-/// means all. The axes are dropped from the shape, or kept with size 1 where `keepdim` is set.
+/// Reductions over `axes` of `x` (any shape, f32 or f64); negative axes count from the end, and
+/// none means all. The axes are dropped from the shape, or kept with size 1 where `keepdim` is set.
 ///
 /// Fixed blocks are reduced each on its own and then combined in a fixed order: the bits depend on
 /// the shape and the instruction set only, and rounding errors stay far below those of one running

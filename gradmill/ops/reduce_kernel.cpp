@@ -3,10 +3,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/reduce_kernel.cpp"
+#include <gradmill/ops/vector_math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-
-#include <gradmill/ops/vector_math-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
@@ -107,8 +106,7 @@ HWY_INLINE std::int64_t column_vectors(D d, const T* x, std::int64_t stride, std
 template <Reduction kind, class T>
 HWY_NOINLINE void columns_of(const T* x, std::int64_t stride, std::int64_t rows,
                              std::int64_t columns, T* y) {
-  const std::int64_t done =
-      column_vectors<kind>(hn::ScalableTag<T>(), x, stride, rows, columns, y);
+  const std::int64_t done = column_vectors<kind>(hn::ScalableTag<T>(), x, stride, rows, columns, y);
   column_vectors<kind>(hn::CappedTag<T, 1>(), x + done, stride, rows, columns - done, y + done);
 }
 

@@ -1,8 +1,7 @@
+#include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/reshape.h>
 
 #include <algorithm>
-
-#include <gradmill/ops/elementwise.h>
 
 namespace gradmill {
 namespace {
@@ -75,8 +74,8 @@ class Reshape final : public Op {
   std::vector<std::int64_t> sizes_;
 };
 
-// [a, m, b, n, c] -> [a, n, b, m, c], in square blocks of the axes m and n so that neither the reads
-// nor the writes miss the cache at every element.
+// [a, m, b, n, c] -> [a, n, b, m, c], in square blocks of the axes m and n so that neither the
+// reads nor the writes miss the cache at every element.
 template <class Bits>
 class TransposeKernel final : public Kernel {
  public:

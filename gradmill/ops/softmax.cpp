@@ -1,12 +1,11 @@
-#include <gradmill/ops/softmax.h>
-
-#include <algorithm>
-
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/math.h>
 #include <gradmill/ops/reduce.h>
+#include <gradmill/ops/softmax.h>
 #include <gradmill/ops/softmax_kernel.h>
+
+#include <algorithm>
 
 namespace gradmill {
 namespace {
@@ -45,8 +44,8 @@ class SoftmaxKernel final : public Kernel {
     return inner_ == 1 ? 0 : 3 * static_cast<std::size_t>(columns_) * sizeof(T);
   }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
-    const bool backward = kind_ == SoftmaxKind::softmax_backward ||
-                          kind_ == SoftmaxKind::log_softmax_backward;
+    const bool backward =
+        kind_ == SoftmaxKind::softmax_backward || kind_ == SoftmaxKind::log_softmax_backward;
     const T* x = run.input<T>(0);
     const T* dy = backward ? run.input<T>(1) : x;
     T* y = run.output<T>(0);

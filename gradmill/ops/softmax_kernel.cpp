@@ -3,18 +3,17 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/softmax_kernel.cpp"
+#include <gradmill/ops/vector_math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <cmath>
 
-#include <gradmill/ops/vector_math-inl.h>
-
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 
-// Calls body(i, load, store) for vectors of consecutive elements from i on, where load and store take
-// a row and leave out what is behind its end.
+// Calls body(i, load, store) for vectors of consecutive elements from i on, where load and store
+// take a row and leave out what is behind its end.
 template <class D, class T, class Body>
 HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -42,7 +41,9 @@ struct BlockedSum {
       terms = 0;
     }
   }
-  HWY_INLINE Lane<D> sum(D d) const { return hn::GetLane(hn::SumOfLanes(d, hn::Add(total, block))); }
+  HWY_INLINE Lane<D> sum(D d) const {
+    return hn::GetLane(hn::SumOfLanes(d, hn::Add(total, block)));
+  }
   V total;
   V block;
   int terms = 0;
@@ -71,9 +72,8 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
     });
     if constexpr (kind == SoftmaxKind::softmax) {
       const auto scale = hn::Set(d, T(1) / sum.sum(d));
-      for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
-        store(hn::Mul(load(y), scale), y);
-      });
+      for_vectors(d, n, T(0),
+                  [&](auto load, auto store) HWY_ATTR { store(hn::Mul(load(y), scale), y); });
     } else {
       const auto log_sum = hn::Set(d, std::log(sum.sum(d)));
       for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
@@ -122,9 +122,8 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
     }
   };
   if constexpr (kForward) {
-    for_rows([&](const T* xi, const T*, T*, auto load, auto store) HWY_ATTR {
-      store(hn::Max(load(most), load(xi)), most);
-    });
+    for_rows([&](const T* xi, const T*, T*, auto load, auto store)
+                 HWY_ATTR { store(hn::Max(load(most), load(xi)), most); });
     for_rows([&](const T* xi, const T*, T* yi, auto load, auto store) HWY_ATTR {
       const auto e = exp_of_nonpositive(d, hn::Sub(load(xi), load(most)));
       if constexpr (kind == SoftmaxKind::softmax) store(e, yi);

@@ -6,7 +6,12 @@
 
 namespace gradmill {
 
-enum class SoftmaxKind : std::uint8_t { softmax, log_softmax, softmax_backward, log_softmax_backward };
+enum class SoftmaxKind : std::uint8_t {
+  softmax,
+  log_softmax,
+  softmax_backward,
+  log_softmax_backward
+};
 
 /// Forward kinds read `x` alone; backward ones read the forward result as `x` and its upstream as
 /// `dy`. Each of the columns c < columns is one softmax over n elements, `stride` apart:

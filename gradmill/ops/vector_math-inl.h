@@ -24,21 +24,35 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class D>
 using Lane = hn::TFromD<D>;
 
-/// The first `count` < Lanes(d) elements at `p`, then `fill`.
+// Highway counts AVX2 among those whose masked access may fault because AMD checks alignment there
+// where a program turns such checks on, which none does that uses unaligned vectors.
+#undef GRADMILL_PARTIAL_BY_COPY
+#define GRADMILL_PARTIAL_BY_COPY (HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2)
+
+/// The first `count` < Lanes(d) elements at `p`, then `fill`. Touches nothing behind them.
 template <class D>
 HWY_INLINE hn::Vec<D> load_partial(D d, const Lane<D>* p, std::int64_t count, Lane<D> fill) {
+#if GRADMILL_PARTIAL_BY_COPY
   HWY_ALIGN Lane<D> buffer[HWY_MAX_BYTES / sizeof(Lane<D>)];
   hn::Store(hn::Set(d, fill), d, buffer);
   std::copy_n(p, count, buffer);
   return hn::Load(d, buffer);
+#else
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
+  return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), hn::Set(d, fill));
+#endif
 }
 
 /// Writes the first `count` < Lanes(d) lanes only.
 template <class D>
 HWY_INLINE void store_partial(hn::Vec<D> v, D d, Lane<D>* p, std::int64_t count) {
+#if GRADMILL_PARTIAL_BY_COPY
   HWY_ALIGN Lane<D> buffer[HWY_MAX_BYTES / sizeof(Lane<D>)];
   hn::Store(v, d, buffer);
   std::copy_n(buffer, count, p);
+#else
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
+#endif
 }
 
 /// e^x for x <= 0, where it cannot overflow. Highway's turns NaN into 0.

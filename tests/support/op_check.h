@@ -1,0 +1,57 @@
+#pragma once
+
+#include <gradmill/gradmill.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "array.h"
+
+namespace gradmill {
+
+/// Builds what is tested from its inputs, which are all of one dtype.
+using Builder = std::function<Value(std::span<const Value>)>;
+
+/// Runs `build` once on inputs of that dtype and returns its result.
+Array evaluate(const Builder& build, const std::vector<Array>& inputs, DType dtype,
+               SessionOptions options = {});
+
+/// The inputs as f32 holds them, so that a reference starts from the same numbers.
+std::vector<Array> rounded_to_f32(std::vector<Array> inputs);
+
+/// Expects shape and elements to agree: |a - b| <= tolerance (1 + |b|), or both NaN, or equal.
+void expect_near(const Array& actual, const Array& expected, double tolerance);
+
+struct Tolerance {
+  double f32 = 2e-6;
+  double f64 = 1e-14;
+};
+
+/// Expects the f32 and the f64 result to agree with the double-precision reference.
+void expect_values(const Builder& build,
+                   const std::function<Array(const std::vector<Array>&)>& reference,
+                   const std::vector<Array>& inputs, Tolerance tolerance = {});
+
+/// Expects the gradient of sum(result * fixed weights), for every element of every input, to agree
+/// with central differences, in f64.
+void expect_gradients(const Builder& build, const std::vector<Array>& inputs,
+                      double tolerance = 1e-7);
+
+/// The same for the gradients of the gradients.
+void expect_second_gradients(const Builder& build, const std::vector<Array>& inputs,
+                             double tolerance = 1e-6);
+
+/// Expects result and gradients to have the same bits when run serially and on the flow graph with
+/// 1, 2 and 4 threads, in both dtypes.
+void expect_same_bits(const Builder& build, const std::vector<Array>& inputs);
+
+/// The number of tiles of the largest step of a plan that runs `build` in f32.
+std::int64_t most_tiles(const Builder& build, const std::vector<Array>& inputs);
+
+/// The message with which `build` refuses inputs of these types.
+std::string refusal(const Builder& build, const std::vector<Type>& types);
+
+}  // namespace gradmill

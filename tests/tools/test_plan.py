@@ -1,0 +1,81 @@
+"""The plan as text, JSON and DOT."""
+
+import json
+import shutil
+import subprocess
+import unittest
+
+from support import CommandTest
+
+
+class Plan(CommandTest):
+    def test_text(self):
+        out = self.assert_runs("plan", "--model", "mlp", "--batch", "128").stdout
+        for word in (
+            "forward",
+            "backward",
+            "update",
+            "fc1",
+            "[128, 784]",
+            "[512, 784]",
+            "tiles",
+            "bytes planned",
+            "bytes without reuse",
+            "longest path",
+            "FLOP",
+        ):
+            self.assertIn(word, out)
+
+    def test_json(self):
+        path = self.path("plan.json")
+        self.assert_runs("plan", "--batch", "64", "--json", path)
+        with open(path) as file:
+            plan = json.load(file)
+        self.assertEqual({n["phase"] for n in plan["nodes"]}, {"forward", "backward", "update"})
+        for index, node in enumerate(plan["nodes"]):
+            self.assertEqual(node["index"], index)
+            self.assertTrue(all(before < index for before in node["predecessors"]))
+            self.assertGreaterEqual(node["tiles"], 1)
+            self.assertTrue(node["kernel"] and node["shapes"])
+        memory, longest = plan["memory"], plan["longest_path"]
+        self.assertTrue(0 < memory["planned_bytes"] <= memory["unshared_bytes"])
+        self.assertTrue(0 < longest["steps"] <= len(plan["nodes"]))
+        self.assertGreater(longest["flops"], 0)
+
+    def test_dot(self):
+        path = self.path("plan.dot")
+        self.assert_runs("plan", "--dot", path)
+        with open(path) as file:
+            self.assertTrue(file.read().startswith("digraph"))
+        if shutil.which("dot"):
+            drawn = subprocess.run(
+                ["dot", "-Tsvg", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            self.assertEqual((drawn.returncode, drawn.stderr), (0, ""))
+            self.assertIn("</svg>", drawn.stdout)
+
+    def test_optimizers(self):
+        self.assertIn("sgd", self.assert_runs("plan", "--optimizer", "sgd").stdout)
+        self.assertIn("adamw", self.assert_runs("plan", "--optimizer", "adamw").stdout)
+
+    def test_same_each_time(self):
+        self.assertEqual(self.assert_runs("plan").stdout, self.assert_runs("plan").stdout)
+
+    def test_unwritable(self):
+        path = self.path("no/folder/plan")
+        for option in ("--dot", "--json"):
+            self.assert_refused(["plan", option, path], option, path)
+
+    def test_full_disk(self):
+        for option in ("--dot", "--json"):
+            self.assert_refused(["plan", option, "/dev/full"], option, "No space", status=1)
+
+    def test_sizes_that_overflow(self):
+        self.assert_refused(["plan", "--batch", "1000000000000000000"], "784")
+
+    def test_out_of_memory(self):
+        self.assert_refused(["plan", "--batch", "1000000000000"], "memory", status=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The options of the commands, with their defaults, and what each does. A command returns the exit
+// status; what it cannot do leaves it as an Error or a Failure.
+
+namespace gradmill {
+
+inline constexpr const char* kDefaultData = "/usr/share/datasets/fashion-mnist";
+
+struct ModelOptions {
+  std::string model = "mlp";
+  std::vector<std::int64_t> hidden = {512, 512};
+  std::int64_t batch = 128;
+};
+
+struct OptimizerOptions {
+  std::string name = "adamw";
+  std::optional<double> lr;            ///< 1e-3 for adamw, 0.1 for sgd
+  std::optional<double> momentum;      ///< sgd only
+  std::optional<double> weight_decay;  ///< the optimizer's own default
+};
+
+struct TrainOptions {
+  ModelOptions model;
+  OptimizerOptions optimizer;
+  std::string data = kDefaultData;
+  int epochs = 5;
+  std::string schedule = "linear";
+  int threads = 0;
+  std::uint64_t seed = 0;
+  std::string save;
+  std::string metrics;
+  bool check_finite = false;
+};
+
+struct EvalOptions {
+  std::string load;
+  std::string data = kDefaultData;
+  std::int64_t batch = 1000;
+  int threads = 0;
+};
+
+struct PlanOptions {
+  ModelOptions model;
+  OptimizerOptions optimizer;
+  std::string dot;
+  std::string json;
+};
+
+/// The exit status after Ctrl-C, as shells report it: 128 + SIGINT.
+inline constexpr int kInterrupted = 130;
+
+int train(const TrainOptions& options);
+int eval(const EvalOptions& options);
+int plan(const PlanOptions& options);
+
+}  // namespace gradmill

@@ -1,0 +1,178 @@
+// The gradmill command: options in, a command run, one line and an exit status for what goes wrong.
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <limits>
+#include <map>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include <gradmill/runtime/error.h>
+#include <gradmill/runtime/log.h>
+
+#include "commands/commands.h"
+
+namespace gradmill {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kRefused = 2;
+
+constexpr int kMaxEpochs = 1'000'000;
+constexpr int kMaxThreads = 1024;
+
+// The parser turns numbers that are too large into the largest, which is therefore refused. Products
+// of sizes in this range may still overflow: shapes check that.
+constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max() - 1;
+const CLI::Range kPositive(std::int64_t{1}, kLargest);
+
+void add_model(CLI::App& app, ModelOptions& options) {
+  app.add_option("--model", options.model, "Model: mlp")
+      ->check(CLI::IsMember({"mlp"}))
+      ->capture_default_str();
+  app.add_option("--hidden", options.hidden, "Sizes of the hidden layers")
+      ->delimiter(',')
+      ->check(kPositive)
+      ->capture_default_str();
+  app.add_option("--batch", options.batch, "Images a step")
+      ->check(kPositive)
+      ->capture_default_str();
+}
+
+void add_optimizer(CLI::App& app, OptimizerOptions& options) {
+  app.add_option("--optimizer", options.name, "Optimizer: sgd or adamw")
+      ->check(CLI::IsMember({"sgd", "adamw"}))
+      ->capture_default_str();
+  app.add_option("--lr", options.lr, "Learning rate [1e-3 for adamw, 0.1 for sgd]");
+  app.add_option("--momentum", options.momentum, "Momentum of sgd [0]");
+  app.add_option("--weight-decay", options.weight_decay,
+                 "Weight decay [0.01 for adamw, 0 for sgd]");
+}
+
+void add_data(CLI::App& app, std::string& data) {
+  app.add_option("--data", data, "Folder with the four IDX files, .gz or not")
+      ->capture_default_str();
+}
+
+void add_threads(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "Threads [all cores that the process may use]")
+      ->check(CLI::Range(1, kMaxThreads));
+}
+
+void add_train(CLI::App& app, TrainOptions& options) {
+  add_model(app, options.model);
+  add_data(app, options.data);
+  app.add_option("--epochs", options.epochs, "Passes over the training images")
+      ->check(CLI::Range(1, kMaxEpochs))
+      ->capture_default_str();
+  add_optimizer(app, options.optimizer);
+  app.add_option("--schedule", options.schedule,
+                 "Learning rate: linear falls to zero, constant stays")
+      ->check(CLI::IsMember({"linear", "constant"}))
+      ->capture_default_str();
+  add_threads(app, options.threads);
+  app.add_option("--seed", options.seed, "For initial values and the order of the images")
+      ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(kLargest)))
+      ->capture_default_str();
+  app.add_option("--save", options.save, "Write the trained parameters here, as safetensors");
+  app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here");
+  app.add_flag("--check-finite", options.check_finite,
+               "Stop at the first node that gives a NaN or infinity");
+}
+
+void add_eval(CLI::App& app, EvalOptions& options) {
+  app.add_option("--load", options.load, "Parameters, as safetensors")->required();
+  add_data(app, options.data);
+  app.add_option("--batch", options.batch, "Images a step")
+      ->check(kPositive)
+      ->capture_default_str();
+  add_threads(app, options.threads);
+}
+
+void add_plan(CLI::App& app, PlanOptions& options) {
+  add_model(app, options.model);
+  add_optimizer(app, options.optimizer);
+  app.add_option("--dot", options.dot, "Write the plan here for Graphviz");
+  app.add_option("--json", options.json, "Write the plan here as JSON");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Trains neural networks on multicore CPUs.", "gradmill");
+  app.set_version_flag("--version", "gradmill " GRADMILL_VERSION);
+  app.require_subcommand(1);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+
+  const std::map<std::string, LogLevel> levels = {
+      {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
+      {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
+  app.add_option_function<LogLevel>("--log-level", set_log_level,
+                                    "Messages on stderr: trace, debug, info, warn, error, off")
+      ->transform(CLI::CheckedTransformer(levels));
+
+  TrainOptions train_options;
+  CLI::App& train_app = *app.add_subcommand("train", "Train a model on images");
+  add_train(train_app, train_options);
+
+  EvalOptions eval_options;
+  CLI::App& eval_app = *app.add_subcommand("eval", "Evaluate saved parameters on the test images");
+  add_eval(eval_app, eval_options);
+
+  PlanOptions plan_options;
+  CLI::App& plan_app = *app.add_subcommand("plan", "Show the plan of a training step");
+  add_plan(plan_app, plan_options);
+
+  for (CLI::App* command : {&train_app, &eval_app, &plan_app}) command->fallthrough();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    throw Error(error.what());
+  }
+  if (train_app.parsed()) return train(train_options);
+  if (eval_app.parsed()) return eval(eval_options);
+  return plan(plan_options);
+}
+
+/// Says what went wrong in one line, also where the message has several.
+int report(std::string_view message, int status) {
+  std::string line = "gradmill: ";
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    if (message[i] != '\n') {
+      line += message[i];
+      continue;
+    }
+    if (line.back() != ':') line += ';';
+    while (i + 1 < message.size() && message[i + 1] == ' ') ++i;
+    line += ' ';
+  }
+  std::cout.flush();
+  std::cerr << line << '\n';
+  return status;
+}
+
+}  // namespace
+}  // namespace gradmill
+
+int main(int argc, char** argv) {
+  using namespace gradmill;
+  try {
+    const int status = run(argc, argv);
+    std::cout.flush();
+    if (!std::cout || std::fflush(stdout) != 0) throw Failure("standard output: cannot be written");
+    return status;
+  } catch (const Failure& failure) {
+    return report(failure.what(), kFailed);
+  } catch (const Error& error) {
+    return report(error.what(), kRefused);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", kFailed);
+  } catch (const std::exception& error) {
+    return report(error.what(), kFailed);
+  }
+}
