@@ -26,8 +26,8 @@ constexpr int kRefused = 2;
 constexpr int kMaxEpochs = 1'000'000;
 constexpr int kMaxThreads = 1024;
 
-// The parser turns numbers that are too large into the largest, which is therefore refused. Products
-// of sizes in this range may still overflow: shapes check that.
+// The parser turns numbers that are too large into the largest, which is therefore refused.
+// Products of sizes in this range may still overflow: shapes check that.
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max() - 1;
 const CLI::Range kPositive(std::int64_t{1}, kLargest);
 

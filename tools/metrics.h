@@ -7,7 +7,7 @@ namespace gradmill {
 
 /// What one epoch came to.
 struct EpochMetrics {
-  int epoch = 0;  ///< from 1
+  int epoch = 0;          ///< from 1
   double train_loss = 0;  ///< mean over all images of the epoch, each at the step that used it
   double test_loss = 0;
   double test_accuracy = 0;

@@ -66,8 +66,8 @@ void Progress::epoch(const EpochMetrics& metrics) {
   clear();
   std::fprintf(stderr,
                "epoch %d/%d  train loss %.4f  test loss %.4f  test accuracy %.4f  %.0f samples/s\n",
-               metrics.epoch, epochs_, metrics.train_loss, metrics.test_loss,
-               metrics.test_accuracy, metrics.samples_per_second);
+               metrics.epoch, epochs_, metrics.train_loss, metrics.test_loss, metrics.test_accuracy,
+               metrics.samples_per_second);
 }
 
 void Progress::clear() {

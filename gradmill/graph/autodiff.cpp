@@ -138,27 +138,22 @@ std::vector<Value> gradients(std::span<const Value> outputs, std::span<const Val
           upstream[i].type(), ", and output '", outputs[i].name(), "' is ", outputs[i].type());
   }
 
-  const auto before = static_cast<std::ptrdiff_t>(graph.nodes().size());
-  try {
-    Backward backward(graph, outputs, wrt);
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      Value seed = upstream.empty() ? Value() : upstream[i];
-      if (!seed) {
-        const Graph::Scope scope(graph, Phase::backward, outputs[i].name() + ".grad.");
-        seed = graph.constant(1.0, outputs[i].shape(), outputs[i].dtype());
-      }
-      backward.add(key_of(outputs[i]), seed);
+  Graph::Transaction transaction(graph);
+  Backward backward(graph, outputs, wrt);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    Value seed = upstream.empty() ? Value() : upstream[i];
+    if (!seed) {
+      const Graph::Scope scope(graph, Phase::backward, outputs[i].name() + ".grad.");
+      seed = graph.constant(1.0, outputs[i].shape(), outputs[i].dtype());
     }
-    backward.run();
-    std::vector<Value> results;
-    results.reserve(wrt.size());
-    for (const Value& value : wrt) results.push_back(backward.result(value));
-    return results;
-  } catch (...) {
-    // A refusal leaves the graph as it was.
-    graph.reset({graph.nodes().begin(), graph.nodes().begin() + before});
-    throw;
+    backward.add(key_of(outputs[i]), seed);
   }
+  backward.run();
+  std::vector<Value> results;
+  results.reserve(wrt.size());
+  for (const Value& value : wrt) results.push_back(backward.result(value));
+  transaction.keep();
+  return results;
 }
 
 }  // namespace gradmill

@@ -31,7 +31,7 @@ class Compiler {
       : nodes_(graph.nodes()), parameters_(parameters), options_(options), buffers_(nodes_.size()) {}
 
   Compiled run(const std::vector<Value>& roots) {
-    for (const int index : execution_order(nodes_)) {
+    for (const int index : execution_order(nodes_, options_.check_finite)) {
       const Node& node = nodes_[at(index)];
       if (node.kind == NodeKind::op) {
         add_op(index, node);

@@ -42,6 +42,18 @@ Graph::Scope::~Scope() {
   graph_.prefix_ = std::move(prefix_);
 }
 
+Graph::Transaction::Transaction(Graph& graph)
+    : graph_(graph), nodes_(graph.nodes_.size()), name_uses_(graph.name_uses_) {}
+
+Graph::Transaction::~Transaction() {
+  if (kept_) return;
+  for (std::size_t i = nodes_; i < graph_.nodes_.size(); ++i) {
+    if (graph_.nodes_[i].kind != NodeKind::op) graph_.sources_.erase(graph_.nodes_[i].name);
+  }
+  graph_.nodes_.resize(nodes_);
+  graph_.name_uses_ = std::move(name_uses_);
+}
+
 Value Graph::input(std::string name, Shape shape, DType dtype) {
   Node node;
   node.kind = NodeKind::input;
@@ -93,10 +105,11 @@ Value Graph::constant_bytes(std::span<const std::byte> bytes, Type type) {
         type.shape.elements(), " elements, got ", bytes.size() / size_of(type.dtype));
   Node node;
   node.kind = NodeKind::constant;
-  node.name = unique_name("constant");
+  node.name = numbered("constant");
   node.phase = phase_;
   node.constant = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
   node.outputs = {std::move(type)};
+  ++name_uses_["constant"];
   nodes_.push_back(std::move(node));
   return {this, static_cast<int>(nodes_.size()) - 1, 0};
 }
@@ -104,8 +117,9 @@ Value Graph::constant_bytes(std::span<const std::byte> bytes, Type type) {
 std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Value> inputs,
                               std::string name) {
   check(op != nullptr, "a null op was added");
+  const std::string default_name = name.empty() ? prefix_ + std::string(op->name()) : "";
   Node node;
-  node.name = name.empty() ? unique_name(prefix_ + std::string(op->name())) : std::move(name);
+  node.name = name.empty() ? numbered(default_name) : std::move(name);
   node.phase = phase_;
   const auto where = [&] { return cat(op->name(), " '", node.name, "': "); };
   std::vector<Type> types;
@@ -113,9 +127,12 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
     const Value& value = inputs[i];
     check(static_cast<bool>(value), where(), "input ", i, " is a null value");
     check(&value.graph() == this, where(), "input ", i, " is a value of another graph");
-    check(value.node() >= 0 && value.node() < static_cast<int>(nodes_.size()), where(), "input ", i,
-          " is not a value of this graph: a node reads only what was added before it");
-    types.push_back(value.type());
+    try {
+      types.push_back(value.type());
+    } catch (const Error& error) {
+      throw Error(cat(where(), "input ", i, ": ", error.what(),
+                      "; a node reads only what was added before it"));
+    }
     node.inputs.push_back({value.node(), value.output()});
   }
   try {
@@ -130,6 +147,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
     node.phase = Phase::update;
   }
   node.op = std::move(op);
+  if (!default_name.empty()) ++name_uses_[default_name];
   const int index = static_cast<int>(nodes_.size());
   std::vector<Value> results;
   for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
@@ -162,9 +180,9 @@ void Graph::reset(std::vector<Node> nodes) {
   sources_ = std::move(sources);
 }
 
-std::string Graph::unique_name(std::string name) {
-  const int uses = ++name_uses_[name];
-  if (uses > 1) name.append("_").append(std::to_string(uses));
+std::string Graph::numbered(std::string name) const {
+  const auto uses = name_uses_.find(name);
+  if (uses != name_uses_.end()) name.append("_").append(std::to_string(uses->second + 1));
   return name;
 }
 

@@ -92,6 +92,23 @@ class GRADMILL_API Graph {
     std::string prefix_;
   };
 
+  /// Takes back what was added while it lives, unless `keep` is called: what adds several nodes uses it
+  /// to leave the graph as it was when one of them is refused.
+  class GRADMILL_API Transaction {
+   public:
+    explicit Transaction(Graph& graph);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void keep() { kept_ = true; }
+
+   private:
+    Graph& graph_;
+    std::size_t nodes_;
+    std::unordered_map<std::string, int> name_uses_;
+    bool kept_ = false;
+  };
+
   // Used by the passes that turn a graph into a plan.
 
   /// Optimizer state: like a parameter, but not differentiated and named after one.
@@ -103,7 +120,7 @@ class GRADMILL_API Graph {
  private:
   Value constant_bytes(std::span<const std::byte> bytes, Type type);
   Value source(Node node);
-  std::string unique_name(std::string name);
+  std::string numbered(std::string name) const;
 
   std::vector<Node> nodes_;
   std::unordered_map<std::string, int> sources_;    // inputs, parameters and states by name

@@ -100,7 +100,7 @@ int bytes_of(const std::vector<Node>& nodes, int index) {
 
 }  // namespace
 
-std::vector<int> execution_order(const std::vector<Node>& nodes) {
+std::vector<int> execution_order(const std::vector<Node>& nodes, bool all_fallible) {
   const std::size_t count = nodes.size();
   std::vector<std::vector<int>> successors(count);
   std::vector<int> waiting(count, 0);
@@ -118,7 +118,9 @@ std::vector<int> execution_order(const std::vector<Node>& nodes) {
         readers[static_cast<std::size_t>(bytes_of(nodes, edge.node))].push_back(i);
       }
     }
-    if (node.op != nullptr && node.op->fallible() && !is_update(node)) fallible.push_back(i);
+    if (node.op != nullptr && !is_update(node) && (all_fallible || node.op->fallible())) {
+      fallible.push_back(i);
+    }
   }
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];

@@ -29,8 +29,10 @@ class GRADMILL_API Precedence {
 };
 
 /// The order in which nodes become steps: inputs before readers, an update after every other reader of
-/// what it writes and after every fallible node. Depends on the graph alone.
-GRADMILL_API std::vector<int> execution_order(const std::vector<Node>& nodes);
+/// what it writes and after every fallible node (with `all_fallible`, after every node that is no
+/// update). Depends on the graph alone.
+GRADMILL_API std::vector<int> execution_order(const std::vector<Node>& nodes,
+                                              bool all_fallible = false);
 
 /// Fills in `predecessors` from what steps read and write: a reader follows the last writer, a writer
 /// follows the last writer and all readers since, in the order of `steps`; and every step that writes

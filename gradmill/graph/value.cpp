@@ -11,10 +11,18 @@ Graph& Value::graph() const {
 }
 
 const Type& Value::type() const {
-  return graph().nodes()[static_cast<std::size_t>(node_)].outputs[static_cast<std::size_t>(output_)];
+  const std::vector<Node>& nodes = graph().nodes();
+  const bool node_exists = node_ >= 0 && node_ < static_cast<int>(nodes.size());
+  if (!node_exists || output_ < 0 ||
+      output_ >= static_cast<int>(nodes[static_cast<std::size_t>(node_)].outputs.size())) {
+    fail("output ", output_, " of node ", node_, " is not a value of the graph, which has ",
+         nodes.size(), " nodes");
+  }
+  return nodes[static_cast<std::size_t>(node_)].outputs[static_cast<std::size_t>(output_)];
 }
 
 const std::string& Value::name() const {
+  type();  // refuses a value that is not there
   return graph().nodes()[static_cast<std::size_t>(node_)].name;
 }
 

@@ -1,11 +1,14 @@
 #include <gradmill/ops/elementwise_kernel.h>
 #include <gradmill/ops/simd.h>
 
+// Highway needs this order.
+// clang-format off
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/elementwise_kernel.cpp"
-#include <gradmill/ops/vector_math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <gradmill/ops/vector_math-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {

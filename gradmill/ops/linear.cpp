@@ -31,6 +31,7 @@ Value linear(Value x, std::int64_t out_features, const std::string& name,
     check(!graph.find(taken), "linear '", name, "': the name '", taken,
           "' is taken by another input or parameter");
   }
+  Graph::Transaction transaction(graph);
   const std::int64_t in_features = x.shape()[x.shape().rank() - 1];
   const Initializer initializer = Initializer::linear(in_features);
   const Value weight =
@@ -38,7 +39,9 @@ Value linear(Value x, std::int64_t out_features, const std::string& name,
   const Value bias = options.bias
                          ? graph.parameter(bias_name, {out_features}, initializer, x.dtype())
                          : Value();
-  return linear(x, weight, bias, name);
+  const Value y = linear(x, weight, bias, name);
+  transaction.keep();
+  return y;
 }
 
 Value linear(Value x, Value weight, Value bias, const std::string& name) {
@@ -53,14 +56,18 @@ Value linear(Value x, Value weight, Value bias, const std::string& name) {
     check(bias.shape() == Shape({out_features}), "linear '", name, "': a bias for weight ", weights,
           " must be [", out_features, "], got ", bias.shape());
   }
+  Graph::Transaction transaction(x.graph());
   const bool flat = shape.rank() == 2;
   Value y = flat ? x : reshape(x, {-1, shape[last]});
   y = matmul(y, weight, {.transpose_b = true}, name);
   if (bias) y = add(y, bias, name);
-  if (flat) return y;
-  std::vector<std::int64_t> sizes = shape.sizes();
-  sizes.back() = out_features;
-  return reshape(y, sizes);
+  if (!flat) {
+    std::vector<std::int64_t> sizes = shape.sizes();
+    sizes.back() = out_features;
+    y = reshape(y, sizes);
+  }
+  transaction.keep();
+  return y;
 }
 
 }  // namespace gradmill

@@ -1,11 +1,14 @@
 #include <gradmill/ops/simd.h>
 #include <gradmill/ops/softmax_kernel.h>
 
+// Highway needs this order.
+// clang-format off
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/softmax_kernel.cpp"
-#include <gradmill/ops/vector_math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <gradmill/ops/vector_math-inl.h>
+// clang-format on
 
 #include <cmath>
 

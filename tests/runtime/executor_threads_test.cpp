@@ -1,14 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_group.h>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 #include <gradmill/runtime/executor.h>
+#include <tests/runtime/in_tasks.h>
 #include <tests/runtime/random_plan.h>
 
 #include <atomic>
@@ -59,8 +57,7 @@ class MeetingKernel : public Kernel {
 class ExecutorUses : public testing::TestWithParam<int> {};
 
 TEST_P(ExecutorUses, AsManyDistinctThreadsAsAskedFor) {
-  const auto before =
-      tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+  const std::size_t before = max_allowed_parallelism();
   {
     const auto kernel = std::make_shared<const MeetingKernel>(GetParam());
     auto plan = std::make_shared<Plan>();
@@ -76,8 +73,7 @@ TEST_P(ExecutorUses, AsManyDistinctThreadsAsAskedFor) {
       EXPECT_EQ(kernel->distinct_threads(), static_cast<std::size_t>(GetParam()));
     }
   }
-  EXPECT_EQ(tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism), before)
-      << "the process-wide limit must be what it was";
+  EXPECT_EQ(max_allowed_parallelism(), before) << "the process-wide limit must be what it was";
 }
 
 INSTANTIATE_TEST_SUITE_P(, ExecutorUses, testing::Values(1, 2, 3, 8));
@@ -106,12 +102,11 @@ TEST(ExecutorComposes, TwoAtTheSameTime) {
 }
 
 TEST(ExecutorComposes, CalledFromATask) {
-  tbb::task_group group;
-  group.run_and_wait([] { run_and_compare(3, 2, 20); });
+  in_a_task([] { run_and_compare(3, 2, 20); });
 }
 
 TEST(ExecutorComposes, CalledFromAParallelLoop) {
-  tbb::parallel_for(0, 8, [](int i) { run_and_compare(static_cast<unsigned>(i), 2, 20); });
+  in_a_parallel_loop(8, [](int i) { run_and_compare(static_cast<unsigned>(i), 2, 20); });
 }
 
 TEST(ExecutorComposes, MadeByOneThreadRunByOthers) {

@@ -61,6 +61,16 @@ class Plan(CommandTest):
     def test_same_each_time(self):
         self.assertEqual(self.assert_runs("plan").stdout, self.assert_runs("plan").stdout)
 
+    def test_log_names_every_product(self):
+        self.assertEqual(self.assert_runs("plan").stderr, "")
+        for args in (["--log-level", "debug", "plan"], ["plan", "--log-level", "debug"]):
+            log = self.assert_runs(*args).stderr
+            products = [line for line in log.splitlines() if " matmul 'fc" in line and "tiles" in line]
+            self.assertEqual(len(products), 8, log)
+            for line in products:
+                self.assertIn("dnnl", line)
+            self.assertNotIn("ref:", log)
+
     def test_unwritable(self):
         path = self.path("no/folder/plan")
         for option in ("--dot", "--json"):

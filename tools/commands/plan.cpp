@@ -26,7 +26,7 @@ void write_text(const char* option, const std::string& path, const std::string& 
 }  // namespace
 
 int plan(const PlanOptions& options) {
-  constexpr std::int64_t kPixels = 28 * 28;
+  constexpr std::int64_t kPixels = std::int64_t{28} * 28;
   const Mlp model(mlp_sizes(kPixels, options.model.hidden, ImageDataset::kClasses),
                   options.model.batch);
   const Session session(model.graph,

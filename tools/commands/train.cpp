@@ -55,9 +55,10 @@ class Trainer {
     }
     save();
     const double images = static_cast<double>(train_data_.count()) * options_.epochs;
-    std::printf("test accuracy  %.4f\ntest loss      %.4f\nsamples/s      %.0f\nsaved to       %s\n",
-                last_.test_accuracy, last_.test_loss, images / seconds_,
-                options_.save.empty() ? "nowhere, --save FILE does" : options_.save.c_str());
+    std::printf(
+        "test accuracy  %.4f\ntest loss      %.4f\nsamples/s      %.0f\nsaved to       %s\n",
+        last_.test_accuracy, last_.test_loss, images / seconds_,
+        options_.save.empty() ? "nowhere, --save FILE does" : options_.save.c_str());
     if (metrics_failure_) throw Failure(*metrics_failure_);
     return 0;
   }
@@ -81,7 +82,9 @@ class Trainer {
       if (InterruptGuard::interrupted()) return false;
       if (options_.schedule == "linear") {
         const auto done = static_cast<double>((epoch - 1) * training_.steps() + steps_done_);
-        training_.runner(steps_done_).session().set_learning_rate(base_rate_ * (1 - done / total_steps));
+        training_.runner(steps_done_)
+            .session()
+            .set_learning_rate(base_rate_ * (1 - done / total_steps));
       }
       const MlpRunner& runner = training_.run(train_data_, order, steps_done_);
       loss += runner.loss() * static_cast<double>(runner.batch());
@@ -103,7 +106,8 @@ class Trainer {
     return true;
   }
 
-  /// A metrics file that cannot be written must not cost the training: the failure is kept for the end.
+  /// A metrics file that cannot be written must not cost the training: the failure is kept for the
+  /// end.
   void write_metrics(bool final) {
     if (!metrics_ || metrics_failure_) return;
     try {
@@ -125,8 +129,7 @@ class Trainer {
     save();
     std::cerr << "interrupted in epoch " << epoch << " after step " << steps_done_ << " of "
               << training_.steps() << ", "
-              << (options_.save.empty() ? "nothing saved: no --save"
-                                        : "saved to " + options_.save)
+              << (options_.save.empty() ? "nothing saved: no --save" : "saved to " + options_.save)
               << '\n';
     return kInterrupted;
   }

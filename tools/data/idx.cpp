@@ -43,8 +43,8 @@ class GzipFile {
       // A cut or damaged stream shows as an error code, of which a cut one also returns bytes.
       int code = Z_OK;
       const char* reason = gzerror(file_, &code);
-      check(got >= 0 && code == Z_OK, path_, ": truncated or damaged: ",
-            code == Z_ERRNO ? std::strerror(errno) : reason);
+      check(got >= 0 && code == Z_OK, path_,
+            ": truncated or damaged: ", code == Z_ERRNO ? std::strerror(errno) : reason);
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
     }

@@ -33,7 +33,8 @@ ImageDataset::ImageDataset(const std::string& folder, const std::string& prefix)
   IdxArray labels = read_idx(labels_path, 1);
   check(images.sizes[0] == labels.sizes[0], labels_path, ": ", labels.sizes[0],
         " labels, and there are ", images.sizes[0], " images in ", images_path);
-  const auto wrong = std::ranges::find_if(labels.bytes, [](int label) { return label >= kClasses; });
+  const auto wrong =
+      std::ranges::find_if(labels.bytes, [](int label) { return label >= kClasses; });
   check(wrong == labels.bytes.end(), labels_path, ": label ",
         wrong == labels.bytes.end() ? 0 : int{*wrong}, " at ", wrong - labels.bytes.begin(),
         ", labels are 0 to ", kClasses - 1);
@@ -46,9 +47,9 @@ ImageDataset::ImageDataset(const std::string& folder, const std::string& prefix)
 void ImageDataset::gather(std::span<const std::uint32_t> indices, std::span<float> pixels,
                           std::span<std::int64_t> labels) const {
   const auto size = static_cast<std::size_t>(this->pixels());
-  check(pixels.size() == indices.size() * size && labels.size() == indices.size(),
-        "gather of ", indices.size(), " images of ", size, " pixels into ", pixels.size(),
-        " pixels and ", labels.size(), " labels");
+  check(pixels.size() == indices.size() * size && labels.size() == indices.size(), "gather of ",
+        indices.size(), " images of ", size, " pixels into ", pixels.size(), " pixels and ",
+        labels.size(), " labels");
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const std::uint8_t* from = images_.data() + indices[i] * size;
     float* to = pixels.data() + i * size;

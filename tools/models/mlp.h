@@ -16,8 +16,8 @@ MlpSizes mlp_sizes(std::int64_t features, const std::vector<std::int64_t>& hidde
                    std::int64_t classes);
 
 /// The sizes of the model in a safetensors file, from its fc1.weight [out, in], fc2.weight, ...
-/// Throws Error naming the file when it has no such weights, or when one is not f32, not a matrix, or
-/// does not take what the one before gives.
+/// Throws Error naming the file when it has no such weights, or when one is not f32, not a matrix,
+/// or does not take what the one before gives.
 MlpSizes mlp_sizes_of_file(const std::string& path);
 
 /// "784-512-512-10".

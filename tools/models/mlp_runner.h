@@ -35,8 +35,8 @@ class MlpRunner {
   std::vector<std::int64_t> labels_;
 };
 
-/// Takes any number of images: one runner for the full batches and, where something is left over, one
-/// for that. Both share one set of parameters.
+/// Takes any number of images: one runner for the full batches and, where something is left over,
+/// one for that. Both share one set of parameters.
 class MlpPass {
  public:
   /// `batch` is cut to `images`.

@@ -1,5 +1,5 @@
-// Checks the gradient of an op of this program's own, then trains a small model with it on points of
-// two rings, which no straight line parts.
+// Checks the gradient of an op of this program's own, then trains a small model with it on points
+// of two rings, which no straight line parts.
 
 #include <cmath>
 #include <cstdint>
@@ -35,10 +35,9 @@ float train() {
   const gradmill::Value loss = cross_entropy(logits, labels);
   const gradmill::Value right = accuracy(logits, labels);
 
-  gradmill::Session session(graph, {.loss = loss,
-                                    .optimizer = gradmill::AdamW{.lr = 0.05},
-                                    .fetches = {right},
-                                    .threads = 2});
+  gradmill::Session session(
+      graph,
+      {.loss = loss, .optimizer = gradmill::AdamW{.lr = 0.05}, .fetches = {right}, .threads = 2});
   std::vector<float> xy;
   std::vector<std::int64_t> ring;
   for (std::int64_t i = 0; i < kPoints; ++i) {
