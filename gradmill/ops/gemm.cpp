@@ -185,7 +185,7 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue) {
 
 std::string to_string(const Epilogue& epilogue) {
   std::string text;
-  const auto append = [&](const char* part) { text += (text.empty() ? "" : "+") + std::string(part); };
+  const auto append = [&](const char* part) { text.append(text.empty() ? "" : "+").append(part); };
   if (epilogue.bias) append("bias");
   if (epilogue.activation) append(name_of(*epilogue.activation));
   if (epilogue.combine) append(name_of(*epilogue.combine));

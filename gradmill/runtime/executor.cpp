@@ -177,7 +177,7 @@ void Executor::Impl::build_tasks(int threads) {
     task_predecessors.push_back(std::move(predecessors));
   }
   counters = std::make_unique<TileCounter[]>(tasks.size());
-  order = std::make_unique<TaskOrder>(tasks.size());
+  order = std::make_unique<TaskOrder>(this, tasks.size());
 }
 
 std::vector<FlowTask> Executor::Impl::flow_tasks() const {
@@ -203,6 +203,7 @@ void Executor::Impl::run_tile(int step, std::int64_t tile, int slot) noexcept {
 }
 
 void Executor::Impl::run(int task, int slot) noexcept {
+  TaskOrder::enter(this);
   const auto index = static_cast<std::size_t>(task);
   order->task_begins(task_predecessors[index]);
   const Task& work = tasks[index];
@@ -222,6 +223,7 @@ void Executor::Impl::run(int task, int slot) noexcept {
 }
 
 void Executor::Impl::finish(int task) noexcept {
+  TaskOrder::enter(this);
   counters[static_cast<std::size_t>(task)].next.store(0, std::memory_order_relaxed);
   order->task_ends(task);
 }

@@ -39,7 +39,7 @@ class ValidatePlan : public testing::Test {
   }
   // What is wrong with the plan; executors must refuse it alike.
   std::string problem() const {
-    const std::string message = error_of([&] { validate(plan_); });
+    std::string message = error_of([&] { validate(plan_); });
     EXPECT_EQ(error_of([&] { Executor(std::make_shared<Plan>(plan_), {.threads = 2}); }), message);
     EXPECT_THAT(message, StartsWith("plan: "));
     return message;

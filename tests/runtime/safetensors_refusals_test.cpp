@@ -32,7 +32,7 @@ class SafetensorsRefuses : public testing::Test {
     return header(R"({"w":)" + info + "}", data);
   }
   std::string open() const {
-    const std::string message = error_of([&] { SafetensorsFile file(path_); });
+    std::string message = error_of([&] { SafetensorsFile file(path_); });
     EXPECT_THAT(message, StartsWith(path_ + ": "));
     return message;
   }

@@ -274,9 +274,9 @@ TEST(CheckWritable, RefusesAFolderThatTakesNoFiles) {
               HasSubstr("/proc/model: cannot be written: its folder: "));
   if (geteuid() == 0) return;  // root may write anywhere
   const TempFolder folder;
-  std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{0555});
   EXPECT_THAT(error_of([&] { check_writable(folder / "model"); }), HasSubstr("Permission denied"));
-  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+  std::filesystem::permissions(folder.path(), std::filesystem::perms{0755});
 }
 
 }  // namespace
