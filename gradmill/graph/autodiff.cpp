@@ -87,8 +87,8 @@ class Backward {
     }
     const std::vector<Value> results = gradient_of(
         node, {inputs, outputs, upstream, std::span<const bool>(needed.get(), node.inputs.size())});
-    check(results.size() == inputs.size(), node.op->name(), " '", node.name, "': its gradient gave ",
-          results.size(), " values for ", inputs.size(), " inputs");
+    check(results.size() == inputs.size(), node.op->name(), " '", node.name,
+          "': its gradient gave ", results.size(), " values for ", inputs.size(), " inputs");
     for (std::size_t i = 0; i < results.size(); ++i) {
       if (!results[i] || !needed[i]) continue;
       check(results[i].type() == inputs[i].type(), node.op->name(), " '", node.name,

@@ -17,7 +17,8 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 std::string describe(std::span<const Type> inputs, std::span<const Type> outputs) {
   std::string text;
   const auto list = [&](std::span<const Type> types) {
-    for (std::size_t i = 0; i < types.size(); ++i) text += (i > 0 ? ", " : "") + to_string(types[i]);
+    for (std::size_t i = 0; i < types.size(); ++i)
+      text += (i > 0 ? ", " : "") + to_string(types[i]);
   };
   list(inputs);
   if (!outputs.empty()) text += " -> ";
@@ -28,7 +29,10 @@ std::string describe(std::span<const Type> inputs, std::span<const Type> outputs
 class Compiler {
  public:
   Compiler(const Graph& graph, const Parameters& parameters, const CompileOptions& options)
-      : nodes_(graph.nodes()), parameters_(parameters), options_(options), buffers_(nodes_.size()) {}
+      : nodes_(graph.nodes()),
+        parameters_(parameters),
+        options_(options),
+        buffers_(nodes_.size()) {}
 
   Compiled run(const std::vector<Value>& roots) {
     for (const int index : execution_order(nodes_, options_.check_finite)) {
@@ -86,7 +90,8 @@ class Compiler {
     }
     const int id = add_buffer(std::move(buffer));
     buffers_[at(index)] = {id};
-    if (options_.check_finite && node.kind == NodeKind::input && is_floating(node.outputs[0].dtype)) {
+    if (options_.check_finite && node.kind == NodeKind::input &&
+        is_floating(node.outputs[0].dtype)) {
       add_finite_check(cat("input '", node.name, "'"), node, id);
     }
   }
@@ -188,7 +193,8 @@ class Compiler {
     }
     std::vector<int> renamed(plan_.buffers.size());
     for (int i = 0; i < static_cast<int>(renamed.size()); ++i) renamed[at(i)] = i;
-    std::vector<bool> taken(plan_.buffers.size(), false);  // outputs that already lie over something
+    std::vector<bool> taken(plan_.buffers.size(),
+                            false);  // outputs that already lie over something
     for (const InPlace& wish : in_place_) {
       const int input = renamed[at(wish.input)];
       const PlanBuffer& source = plan_.buffers[at(input)];
@@ -202,8 +208,9 @@ class Compiler {
                precedence.before(use, wish.first_step);
       });
       // A second output of the same node must not land on the same input.
-      const bool free = std::ranges::none_of(plan_.steps[at(wish.first_step)].outputs,
-                                             [&](int other) { return renamed[at(other)] == input; });
+      const bool free =
+          std::ranges::none_of(plan_.steps[at(wish.first_step)].outputs,
+                               [&](int other) { return renamed[at(other)] == input; });
       if (!last_use || !free) continue;
       taken[at(wish.output)] = true;
       renamed[at(wish.output)] = input;
@@ -225,7 +232,8 @@ class Compiler {
     }
     const auto follow = [&](int& buffer) { buffer = number[at(renamed[at(buffer)])]; };
     for (PlanStep& step : plan_.steps) {
-      for (auto* list : {&step.inputs, &step.outputs, &step.writes}) std::ranges::for_each(*list, follow);
+      for (auto* list : {&step.inputs, &step.outputs, &step.writes})
+        std::ranges::for_each(*list, follow);
       if (step.workspace >= 0) follow(step.workspace);
     }
     for (auto& list : buffers_) std::ranges::for_each(list, follow);
@@ -245,7 +253,7 @@ class Compiler {
     }
   }
 
-  const std::vector<Node>& nodes_;
+  const Nodes& nodes_;
   const Parameters& parameters_;
   CompileOptions options_;
   std::vector<std::vector<int>> buffers_;  // one a node, one an output
@@ -258,15 +266,16 @@ void log_plan(const Plan& plan) {
   if (log_enabled(LogLevel::info)) {
     double flops = 0;
     for (const PlanStep& step : plan.steps) flops += step.flops;
-    log(LogLevel::info, cat("compiled: ", plan.steps.size(), " steps, ", plan.arena_bytes,
-                            " bytes planned (", plan.unshared_bytes, " without reuse), ", flops,
-                            " FLOPs a run"));
+    log(LogLevel::info,
+        cat("compiled: ", plan.steps.size(), " steps, ", plan.arena_bytes, " bytes planned (",
+            plan.unshared_bytes, " without reuse), ", flops, " FLOPs a run"));
   }
   if (!log_enabled(LogLevel::debug)) return;
   for (const PlanStep& step : plan.steps) {
     if (step.kernel_phase > 0) continue;
-    log(LogLevel::debug, cat(to_string(step.phase), " ", step.op, " '", step.name, "': ",
-                             step.shapes, "; ", step.tiles, " tiles; ", step.kernel->description()));
+    log(LogLevel::debug,
+        cat(to_string(step.phase), " ", step.op, " '", step.name, "': ", step.shapes, "; ",
+            step.tiles, " tiles; ", step.kernel->description()));
   }
 }
 

@@ -8,7 +8,8 @@
 namespace gradmill {
 
 /// The plan as a table: one line a step in execution order with phase, op, name, shapes, tiles and
-/// kernel, then the memory planned with and without reuse and the longest path in steps and in FLOPs.
+/// kernel, then the memory planned with and without reuse and the longest path in steps and in
+/// FLOPs.
 GRADMILL_API std::string plan_text(const Plan& plan);
 
 /// The same as a Graphviz digraph: a node a step, coloured by phase, an edge a dependency.

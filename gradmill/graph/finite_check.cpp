@@ -14,7 +14,8 @@ constexpr std::int64_t kBlock = 256;
 template <class T>
 class FiniteCheck : public Kernel {
  public:
-  FiniteCheck(std::int64_t elements, std::string what) : elements_(elements), what_(std::move(what)) {}
+  FiniteCheck(std::int64_t elements, std::string what)
+      : elements_(elements), what_(std::move(what)) {}
 
   std::int64_t tiles(int) const override { return (elements_ + kTileElements - 1) / kTileElements; }
 
@@ -28,7 +29,10 @@ class FiniteCheck : public Kernel {
       if (sum == 0) continue;
       for (std::int64_t i = begin; i < stop; ++i) {
         if (std::isfinite(x[i])) continue;
-        throw Failure(cat("check_finite: ", what_, " has ", std::isnan(x[i]) ? "NaN" : x[i] > 0 ? "inf" : "-inf",
+        throw Failure(cat("check_finite: ", what_, " has ",
+                          std::isnan(x[i]) ? "NaN"
+                          : x[i] > 0       ? "inf"
+                                           : "-inf",
                           " at element ", i, "; nothing was updated"));
       }
     }

@@ -123,6 +123,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
   node.phase = phase_;
   const auto where = [&] { return cat(op->name(), " '", node.name, "': "); };
   std::vector<Type> types;
+  types.reserve(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Value& value = inputs[i];
     check(static_cast<bool>(value), where(), "input ", i, " is a null value");
@@ -141,7 +142,8 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
     throw Error(where() + error.what());
   }
   for (const int i : op->mutates()) {
-    const NodeKind kind = nodes_[static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)].node())].kind;
+    const NodeKind kind =
+        nodes_[static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)].node())].kind;
     check(kind == NodeKind::parameter || kind == NodeKind::state, where(), "input ", i,
           " is written, and must be a parameter or optimizer state");
     node.phase = Phase::update;
@@ -163,7 +165,7 @@ Value Graph::find(std::string_view name) const {
   return {const_cast<Graph*>(this), found->second, 0};
 }
 
-void Graph::reset(std::vector<Node> nodes) {
+void Graph::reset(Nodes nodes) {
   std::unordered_map<std::string, int> sources;
   for (int index = 0; index < static_cast<int>(nodes.size()); ++index) {
     const Node& node = nodes[static_cast<std::size_t>(index)];

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,9 +33,13 @@ struct Node {
   std::shared_ptr<const Op> op;  ///< for NodeKind::op
   std::vector<Edge> inputs;
   std::vector<Type> outputs;
-  std::shared_ptr<const Initializer> initializer;           ///< for parameters
+  std::shared_ptr<const Initializer> initializer;          ///< for parameters
   std::shared_ptr<const std::vector<std::byte>> constant;  ///< for constants
 };
+
+/// The nodes of a graph in the order in which they were added. References to them stay good while
+/// it grows, and with them what `Value::type` and `Value::name` return.
+using Nodes = std::deque<Node>;
 
 /// A computation, described once. Shapes and types are inferred and checked as nodes are added; a
 /// call that throws leaves the graph as it was. Values refer to the graph by address, so it neither
@@ -48,10 +53,9 @@ class GRADMILL_API Graph {
   /// Something that each run is fed. Throws Error when the name is empty or taken.
   Value input(std::string name, Shape shape, DType dtype = DType::f32);
 
-  /// A tensor that training changes, kept in `Parameters` under its name. Throws Error when the name
-  /// is empty or taken, or the dtype is not floating.
-  Value parameter(std::string name, Shape shape, Initializer initializer,
-                  DType dtype = DType::f32);
+  /// A tensor that training changes, kept in `Parameters` under its name. Throws Error when the
+  /// name is empty or taken, or the dtype is not floating.
+  Value parameter(std::string name, Shape shape, Initializer initializer, DType dtype = DType::f32);
 
   /// A tensor with every element equal to `value`; the default shape is a scalar. An i64 constant
   /// takes a whole number, else Error.
@@ -73,7 +77,7 @@ class GRADMILL_API Graph {
                std::move(name));
   }
 
-  const std::vector<Node>& nodes() const { return nodes_; }
+  const Nodes& nodes() const { return nodes_; }
 
   /// The parameter or input of that name; null when there is none.
   Value find(std::string_view name) const;
@@ -92,8 +96,8 @@ class GRADMILL_API Graph {
     std::string prefix_;
   };
 
-  /// Takes back what was added while it lives, unless `keep` is called: what adds several nodes uses it
-  /// to leave the graph as it was when one of them is refused.
+  /// Takes back what was added while it lives, unless `keep` is called: what adds several nodes
+  /// uses it to leave the graph as it was when one of them is refused.
   class GRADMILL_API Transaction {
    public:
     explicit Transaction(Graph& graph);
@@ -113,16 +117,16 @@ class GRADMILL_API Graph {
 
   /// Optimizer state: like a parameter, but not differentiated and named after one.
   Value state(std::string name, Type type);
-  /// Replaces everything by `nodes`, with these numbers. Throws Error unless each node's inputs refer
-  /// to earlier ones.
-  void reset(std::vector<Node> nodes);
+  /// Replaces everything by `nodes`, with these numbers. Throws Error unless each node's inputs
+  /// refer to earlier ones.
+  void reset(Nodes nodes);
 
  private:
   Value constant_bytes(std::span<const std::byte> bytes, Type type);
   Value source(Node node);
   std::string numbered(std::string name) const;
 
-  std::vector<Node> nodes_;
+  Nodes nodes_;
   std::unordered_map<std::string, int> sources_;    // inputs, parameters and states by name
   std::unordered_map<std::string, int> name_uses_;  // for numbering default names
   Phase phase_ = Phase::forward;

@@ -6,9 +6,7 @@ namespace gradmill {
 
 Op::~Op() = default;
 
-std::vector<Value> Op::gradient(const GradientContext&) const {
-  fail("the op has no gradient");
-}
+std::vector<Value> Op::gradient(const GradientContext&) const { fail("the op has no gradient"); }
 
 Cost Op::cost(std::span<const Type> inputs, std::span<const Type> outputs) const {
   Cost cost;

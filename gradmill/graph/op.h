@@ -85,7 +85,8 @@ class GRADMILL_API Op {
   /// Makes the kernel; everything slow happens here.
   virtual std::unique_ptr<Kernel> prepare(const PrepareContext& context) const = 0;
 
-  /// The default counts one operation an output element, and all inputs and outputs once as traffic.
+  /// The default counts one operation an output element, and all inputs and outputs once as
+  /// traffic.
   virtual Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const;
 
   /// Whether `Kernel::run` may throw. Every fallible node runs before the first update.
@@ -97,8 +98,9 @@ class GRADMILL_API Op {
   /// The input whose bytes output 0 is, so that there is nothing to run; -1 for none.
   virtual int aliases() const { return -1; }
 
-  /// Whether output `output` may be written over input `input`: the kernel then reads each element of
-  /// that input in the same tile that writes it, before it does. Both have the same number of bytes.
+  /// Whether output `output` may be written over input `input`: the kernel then reads each element
+  /// of that input in the same tile that writes it, before it does. Both have the same number of
+  /// bytes.
   virtual bool in_place(int /*input*/, int /*output*/, std::span<const Type> /*inputs*/) const {
     return false;
   }

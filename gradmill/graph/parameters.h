@@ -16,9 +16,9 @@
 
 namespace gradmill {
 
-/// Named parameters and their optimizer state, shared by the sessions that train, evaluate and infer
-/// with them. Sessions running at the same time take turns when one of them trains. The functions
-/// here may be called from any thread; they wait for a running step.
+/// Named parameters and their optimizer state, shared by the sessions that train, evaluate and
+/// infer with them. Sessions running at the same time take turns when one of them trains. The
+/// functions here may be called from any thread; they wait for a running step.
 class GRADMILL_API Parameters {
  public:
   /// The parameters of `graph`, with the values that its initializers draw for `seed`.
@@ -45,20 +45,21 @@ class GRADMILL_API Parameters {
   std::uint64_t step() const { return step_; }
 
   /// Writes all parameters as safetensors, atomically (beside, sync, rename). `metadata` goes into
-  /// the file's `__metadata__`. Throws Failure when the file cannot be written; what was there before
-  /// stays.
+  /// the file's `__metadata__`. Throws Failure when the file cannot be written; what was there
+  /// before stays.
   void save(const std::string& path, const std::map<std::string, std::string>& metadata = {}) const;
 
-  /// Replaces all values by those of a safetensors file, whose names and types must be exactly these
-  /// parameters' (f32 and f64 convert to neither). Throws Error listing every name or type that does
-  /// not fit, or what is wrong with the file; nothing is changed then.
+  /// Replaces all values by those of a safetensors file, whose names and types must be exactly
+  /// these parameters' (f32 and f64 convert to neither). Throws Error listing every name or type
+  /// that does not fit, or what is wrong with the file; nothing is changed then.
   void load(const std::string& path);
 
   // Used by sessions.
 
   /// Where a variable lives; null when there is none of that name.
   void* address(std::string_view name) const;
-  /// Adds a zeroed optimizer state unless it is there. Throws Error when it is there with another type.
+  /// Adds a zeroed optimizer state unless it is there. Throws Error when it is there with another
+  /// type.
   void ensure_state(const std::string& name, const Type& type);
   void count_step() { ++step_; }
   std::shared_mutex& mutex() const { return mutex_; }

@@ -20,7 +20,7 @@ bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutate
 // fused ones, and `finish` puts the rest in order again.
 class Rewriter {
  public:
-  Rewriter(std::vector<Node> nodes, std::vector<Edge> roots)
+  Rewriter(Nodes nodes, std::vector<Edge> roots)
       : nodes_(std::move(nodes)), roots_(std::move(roots)), live_(nodes_.size(), true) {}
 
   void drop_dead() {
@@ -57,8 +57,8 @@ class Rewriter {
         candidates.push_back(i);
         continue;
       }
-      log(LogLevel::debug, cat("rewrite: '", node.name, "' computes the same as '",
-                               nodes_[at(*twin)].name, "'"));
+      log(LogLevel::debug,
+          cat("rewrite: '", node.name, "' computes the same as '", nodes_[at(*twin)].name, "'"));
       live_[at(i)] = false;
       for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
         redirect({i, output}, {*twin, output});
@@ -74,7 +74,7 @@ class Rewriter {
   }
 
   // The live nodes in an order in which inputs come first, close to the one they were added in.
-  std::vector<Node> finish(std::vector<Edge>& roots) {
+  Nodes finish(std::vector<Edge>& roots) {
     std::vector<std::vector<int>> consumers(nodes_.size());
     std::vector<int> waiting(nodes_.size(), 0);
     std::priority_queue<int, std::vector<int>, std::greater<>> ready;
@@ -87,7 +87,7 @@ class Rewriter {
       if (waiting[at(i)] == 0) ready.push(i);
     }
     std::vector<int> renamed(nodes_.size(), -1);
-    std::vector<Node> result;
+    Nodes result;
     while (!ready.empty()) {
       const int index = ready.top();
       ready.pop();
@@ -167,8 +167,8 @@ class Rewriter {
     for (const Edge& edge : second.inputs) {
       from_producer.push_back(edge.node == producer ? edge.output : -1);
     }
-    const auto absorbed = first.op->absorb({*second.op, first_inputs, first.outputs, second_inputs,
-                                            second.outputs, from_producer});
+    const auto absorbed = first.op->absorb(
+        {*second.op, first_inputs, first.outputs, second_inputs, second.outputs, from_producer});
     if (!absorbed || !allowed(producer, consumer, *absorbed)) return std::nullopt;
 
     Node fused = first;
@@ -243,7 +243,7 @@ class Rewriter {
 
   static constexpr int kMoved = 1 << 20;
 
-  std::vector<Node> nodes_;
+  Nodes nodes_;
   std::vector<Edge> roots_;
   std::vector<bool> live_;
   std::vector<std::vector<int>> readers_;
@@ -261,7 +261,8 @@ void rewrite(Graph& graph, std::vector<Value>& roots, const RewriteOptions& opti
   if (options.fuse) rewriter.fuse();
   if (options.drop_dead) rewriter.drop_dead();
   graph.reset(rewriter.finish(edges));
-  for (std::size_t i = 0; i < roots.size(); ++i) roots[i] = {&graph, edges[i].node, edges[i].output};
+  for (std::size_t i = 0; i < roots.size(); ++i)
+    roots[i] = {&graph, edges[i].node, edges[i].output};
 }
 
 }  // namespace gradmill

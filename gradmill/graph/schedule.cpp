@@ -13,8 +13,7 @@ Precedence::Precedence(const std::vector<PlanStep>& steps) : Precedence(steps.si
   }
 }
 
-Precedence::Precedence(std::size_t steps)
-    : words_((steps + 63) / 64), rows_(words_ * steps, 0) {}
+Precedence::Precedence(std::size_t steps) : words_((steps + 63) / 64), rows_(words_ * steps, 0) {}
 
 void Precedence::add(int a, int b) {
   std::uint64_t* row = rows_.data() + static_cast<std::size_t>(b) * words_;
@@ -36,7 +35,9 @@ void derive_predecessors(Plan& plan) {
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
     PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
     std::vector<int> candidates;
-    const auto writes = [&](int buffer) { return std::ranges::find(step.writes, buffer) != step.writes.end(); };
+    const auto writes = [&](int buffer) {
+      return std::ranges::find(step.writes, buffer) != step.writes.end();
+    };
     const auto follow = [&](int before) {
       if (before >= 0) candidates.push_back(before);
     };
@@ -51,8 +52,7 @@ void derive_predecessors(Plan& plan) {
       follow(use.writer);
       for (const int reader : use.readers) follow(reader);
       use = {index, {}};
-      updates = updates ||
-                plan.buffers[static_cast<std::size_t>(buffer)].place == Place::variable;
+      updates = updates || plan.buffers[static_cast<std::size_t>(buffer)].place == Place::variable;
     }
     if (updates) candidates.insert(candidates.end(), fallible.begin(), fallible.end());
     if (step.fallible) fallible.push_back(index);
@@ -90,7 +90,7 @@ namespace {
 bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
 
 // The source whose bytes a value is, seen through ops that only rename.
-int bytes_of(const std::vector<Node>& nodes, int index) {
+int bytes_of(const Nodes& nodes, int index) {
   for (;;) {
     const Node& node = nodes[static_cast<std::size_t>(index)];
     if (node.op == nullptr || node.op->aliases() < 0) return index;
@@ -100,7 +100,7 @@ int bytes_of(const std::vector<Node>& nodes, int index) {
 
 }  // namespace
 
-std::vector<int> execution_order(const std::vector<Node>& nodes, bool all_fallible) {
+std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
   const std::size_t count = nodes.size();
   std::vector<std::vector<int>> successors(count);
   std::vector<int> waiting(count, 0);
@@ -132,14 +132,13 @@ std::vector<int> execution_order(const std::vector<Node>& nodes, bool all_fallib
     for (const int f : fallible) order(f, i);
   }
 
-  // Sources cost nothing and go first; then updates, which read their gradients while still in cache.
+  // Sources cost nothing and go first; then updates, which read their gradients while still in
+  // cache.
   const auto rank = [&](int index) {
     const Node& node = nodes[static_cast<std::size_t>(index)];
     return node.kind != NodeKind::op ? 0 : is_update(node) ? 1 : 2;
   };
-  const auto later = [&](int a, int b) {
-    return rank(a) != rank(b) ? rank(a) > rank(b) : a > b;
-  };
+  const auto later = [&](int a, int b) { return rank(a) != rank(b) ? rank(a) > rank(b) : a > b; };
   std::priority_queue<int, std::vector<int>, decltype(later)> ready(later);
   for (int i = 0; i < static_cast<int>(count); ++i) {
     if (waiting[static_cast<std::size_t>(i)] == 0) ready.push(i);
@@ -154,7 +153,8 @@ std::vector<int> execution_order(const std::vector<Node>& nodes, bool all_fallib
       if (--waiting[static_cast<std::size_t>(successor)] == 0) ready.push(successor);
     }
   }
-  check(result.size() == count, "the graph has a cycle: an update must follow what reads the "
+  check(result.size() == count,
+        "the graph has a cycle: an update must follow what reads the "
         "updated value, which in turn needs the update");
   return result;
 }

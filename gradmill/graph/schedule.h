@@ -14,7 +14,8 @@ class GRADMILL_API Precedence {
   explicit Precedence(const std::vector<PlanStep>& steps);
   /// Of steps without any edge.
   explicit Precedence(std::size_t steps);
-  /// Declares that `a`, and all that is before it, is before `b`. Edges into `a` must be known already.
+  /// Declares that `a`, and all that is before it, is before `b`. Edges into `a` must be known
+  /// already.
   void add(int a, int b);
   /// Whether step `a` ends before step `b` starts under every legal schedule.
   bool before(int a, int b) const {
@@ -28,15 +29,15 @@ class GRADMILL_API Precedence {
   std::vector<std::uint64_t> rows_;
 };
 
-/// The order in which nodes become steps: inputs before readers, an update after every other reader of
-/// what it writes and after every fallible node (with `all_fallible`, after every node that is no
-/// update). Depends on the graph alone.
-GRADMILL_API std::vector<int> execution_order(const std::vector<Node>& nodes,
-                                              bool all_fallible = false);
+/// The order in which nodes become steps: inputs before readers, an update after every other reader
+/// of what it writes and after every fallible node (with `all_fallible`, after every node that is
+/// no update). Depends on the graph alone.
+GRADMILL_API std::vector<int> execution_order(const Nodes& nodes, bool all_fallible = false);
 
-/// Fills in `predecessors` from what steps read and write: a reader follows the last writer, a writer
-/// follows the last writer and all readers since, in the order of `steps`; and every step that writes
-/// a variable follows every fallible one before it. Edges that others imply are left out.
+/// Fills in `predecessors` from what steps read and write: a reader follows the last writer, a
+/// writer follows the last writer and all readers since, in the order of `steps`; and every step
+/// that writes a variable follows every fallible one before it. Edges that others imply are left
+/// out.
 GRADMILL_API void derive_predecessors(Plan& plan);
 
 /// The longest chain of steps, weighted by nothing (in steps) and by FLOPs.

@@ -79,7 +79,7 @@ struct Session::Impl {
   struct Input {
     std::string name;
     Type type;
-    int buffer = -1;             // -1: no step reads it
+    int buffer = -1;           // -1: no step reads it
     std::uint64_t fed_in = 0;  // the last run that fed it
   };
   std::vector<Input> inputs;
@@ -104,7 +104,8 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
   for (const Node& node : graph.nodes()) {
     input_of.push_back(node.kind == NodeKind::input ? static_cast<int>(inputs.size()) : -1);
     if (node.kind == NodeKind::input) inputs.push_back({node.name, node.outputs[0]});
-    parameter_of.emplace_back(node.kind == NodeKind::parameter ? node.name : "", node.outputs.empty() ? Type{} : node.outputs[0]);
+    parameter_of.emplace_back(node.kind == NodeKind::parameter ? node.name : "",
+                              node.outputs.empty() ? Type{} : node.outputs[0]);
   }
   parameters = choose_parameters();
 
@@ -133,7 +134,8 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
   plan = std::make_shared<const Plan>(std::move(compiled.plan));
   serial = options.execution == Execution::serial ||
            (options.execution == Execution::automatic && prefers_serial(*plan, threads));
-  executor = std::make_unique<Executor>(plan, ExecutorOptions{.threads = threads, .serial = serial});
+  executor =
+      std::make_unique<Executor>(plan, ExecutorOptions{.threads = threads, .serial = serial});
 }
 
 void Session::Impl::check_options() const {
@@ -260,7 +262,8 @@ TensorView Session::view(Value value) const {
     }
     fail("fetch: '", value.name(), "' was not asked for: name it in SessionOptions::fetches");
   }
-  check(impl_->has_results, "fetch: there is no result: no run has succeeded since the last that "
+  check(impl_->has_results,
+        "fetch: there is no result: no run has succeeded since the last that "
         "failed, or at all");
   return {root->type, impl_->executor->address(root->buffer)};
 }
@@ -273,7 +276,8 @@ TensorView Session::view_gradient(Value parameter) const {
     fail("fetch_gradient: the gradient for '", parameter.name(),
          "' was not asked for: name it in SessionOptions::gradients");
   }
-  check(impl_->has_results, "fetch_gradient: there is no result: no run has succeeded since the last "
+  check(impl_->has_results,
+        "fetch_gradient: there is no result: no run has succeeded since the last "
         "that failed, or at all");
   return {root->type, impl_->executor->address(root->buffer)};
 }

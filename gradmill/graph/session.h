@@ -22,10 +22,10 @@ namespace gradmill {
 /// Memory for one input of the graph, read in place while `Session::run` runs.
 class Feed {
  public:
-  /// A span, vector or array of float, double or std::int64_t; its count is checked against the shape.
+  /// A span, vector or array of float, double or std::int64_t; its count is checked against the
+  /// shape.
   template <std::ranges::contiguous_range R>
-    requires Element<std::ranges::range_value_t<R>>
-  Feed(Value input, const R& values)
+  requires Element<std::ranges::range_value_t<R>> Feed(Value input, const R& values)
       : input_(input),
         dtype_(dtype_of<std::ranges::range_value_t<R>>()),
         data_(std::ranges::data(values)),
@@ -64,15 +64,17 @@ struct SessionOptions {
   std::vector<Value> fetches = {};
   /// Parameters whose gradients of `loss` to keep for `fetch_gradient`.
   std::vector<Value> gradients = {};
-  /// 0: all cores that the process may use (affinity mask and cgroup limit). More than oneTBB allows
-  /// raises `tbb::global_control::max_allowed_parallelism`, process-wide, while the session lives.
+  /// 0: all cores that the process may use (affinity mask and cgroup limit). More than oneTBB
+  /// allows raises `tbb::global_control::max_allowed_parallelism`, process-wide, while the session
+  /// lives.
   int threads = 0;
-  /// Share these parameters, which must contain all that the graph uses; by default new ones are made.
+  /// Share these parameters, which must contain all that the graph uses; by default new ones are
+  /// made.
   std::shared_ptr<Parameters> parameters = {};
   /// For the initial values of new parameters.
   std::uint64_t seed = 0;
-  /// Stop a step at the first node (in plan order) whose result, or at the input whose feed, holds a
-  /// NaN or an infinity; nothing is updated then.
+  /// Stop a step at the first node (in plan order) whose result, or at the input whose feed, holds
+  /// a NaN or an infinity; nothing is updated then.
   bool check_finite = false;
   Execution execution = Execution::automatic;
   RewriteOptions rewrites = {};
@@ -80,8 +82,8 @@ struct SessionOptions {
 
 /// A graph made ready to run: compiled once by the constructor, run many times.
 ///
-/// Not for use by two threads at once (a second `run` is refused); any number of sessions may run at
-/// the same time. Values passed in belong to the graph that was given, which may be extended or
+/// Not for use by two threads at once (a second `run` is refused); any number of sessions may run
+/// at the same time. Values passed in belong to the graph that was given, which may be extended or
 /// destroyed afterwards, except that its Values must not outlive it.
 class GRADMILL_API Session {
  public:
@@ -92,10 +94,10 @@ class GRADMILL_API Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  /// One step. Every input that the plan reads must be fed exactly once; the memory must stay as it is
-  /// until `run` returns. Throws Error when a feed is missing, doubled, of the wrong dtype or size, or
-  /// when a fallible node refuses its data; Failure when `check_finite` finds something. Parameters
-  /// and optimizer state are then as they were, and the next run works.
+  /// One step. Every input that the plan reads must be fed exactly once; the memory must stay as it
+  /// is until `run` returns. Throws Error when a feed is missing, doubled, of the wrong dtype or
+  /// size, or when a fallible node refuses its data; Failure when `check_finite` finds something.
+  /// Parameters and optimizer state are then as they were, and the next run works.
   void run(std::span<const Feed> feeds);
   void run(std::initializer_list<Feed> feeds = {}) {
     run(std::span<const Feed>(feeds.begin(), feeds.size()));

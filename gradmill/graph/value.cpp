@@ -11,7 +11,7 @@ Graph& Value::graph() const {
 }
 
 const Type& Value::type() const {
-  const std::vector<Node>& nodes = graph().nodes();
+  const Nodes& nodes = graph().nodes();
   const bool node_exists = node_ >= 0 && node_ < static_cast<int>(nodes.size());
   if (!node_exists || output_ < 0 ||
       output_ >= static_cast<int>(nodes[static_cast<std::size_t>(node_)].outputs.size())) {

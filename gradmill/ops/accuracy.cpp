@@ -40,7 +40,8 @@ class AccuracyKernel : public Kernel {
       return;
     }
     for (std::int64_t i = 0; i < tiles_.count(); ++i) hits += counts[i];
-    *run.output<T>(0) = static_cast<T>(static_cast<double>(hits) / static_cast<double>(tiles_.rows));
+    *run.output<T>(0) =
+        static_cast<T>(static_cast<double>(hits) / static_cast<double>(tiles_.rows));
   }
 
   std::string description() const override {

@@ -26,7 +26,8 @@ class CrossEntropyKernel : public Kernel {
 
   // One partial loss a tile, in double: the rows are then summed in one order, whoever ran them.
   std::size_t workspace_bytes() const override {
-    return parts_ == Parts::gradient ? 0 : static_cast<std::size_t>(tiles_.count()) * sizeof(double);
+    return parts_ == Parts::gradient ? 0
+                                     : static_cast<std::size_t>(tiles_.count()) * sizeof(double);
   }
 
   void run(int phase, std::int64_t tile, const KernelRun& run) const override {
@@ -149,7 +150,8 @@ class CrossEntropyBackward final : public CrossEntropyBase {
     if (context.needed[0]) {
       const Value p = softmax(logits, 1);
       const Value centered = sub(flow, sum(mul(p, flow), {1}, true));
-      gradients[0] = mul(mul(p, centered), mul(upstream, 1.0 / static_cast<double>(logits.shape()[0])));
+      gradients[0] =
+          mul(mul(p, centered), mul(upstream, 1.0 / static_cast<double>(logits.shape()[0])));
     }
     if (context.needed[3]) {
       const Value one = graph.constant(1.0, {}, logits.dtype());
@@ -178,15 +180,17 @@ class CrossEntropy final : public CrossEntropyBase {
 
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value logits = context.inputs[0];
-    return {logits.graph().add(std::make_shared<CrossEntropyBackward>(),
-                               {logits, context.inputs[1], context.outputs[1], context.upstream[0]})[0],
-            Value()};
+    return {
+        logits.graph().add(std::make_shared<CrossEntropyBackward>(),
+                           {logits, context.inputs[1], context.outputs[1], context.upstream[0]})[0],
+        Value()};
   }
 
   // Both passes over the logits become one. The backward node was made from this one's inputs.
   std::optional<Absorbed> absorb(const Absorption& offer) const override {
     const bool backward = dynamic_cast<const CrossEntropyBackward*>(&offer.consumer) != nullptr;
-    if (!backward || offer.from_producer[2] != 1 || offer.from_producer[3] >= 0) return std::nullopt;
+    if (!backward || offer.from_producer[2] != 1 || offer.from_producer[3] >= 0)
+      return std::nullopt;
     return Absorbed{std::make_shared<CrossEntropyTrain>(), {3}, {0, -1}};
   }
 };

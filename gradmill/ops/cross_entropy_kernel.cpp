@@ -6,8 +6,10 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/cross_entropy_kernel.cpp"
-#include <hwy/foreach_target.h>
+#include <hwy/foreach_target.h>  // first: it includes this file once for each target
+
 #include <hwy/highway.h>
+
 #include <hwy/contrib/math/math-inl.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -118,7 +120,8 @@ RowLoss<float> loss_f32(const float* z, std::int64_t n, std::int64_t label) {
 RowLoss<double> loss_f64(const double* z, std::int64_t n, std::int64_t label) {
   return loss(z, n, label);
 }
-RowLoss<float> both_f32(const float* z, std::int64_t n, std::int64_t label, float scale, float* dz) {
+RowLoss<float> both_f32(const float* z, std::int64_t n, std::int64_t label, float scale,
+                        float* dz) {
   return loss_and_gradient(z, n, label, scale, dz);
 }
 RowLoss<double> both_f64(const double* z, std::int64_t n, std::int64_t label, double scale,
@@ -155,8 +158,8 @@ RowLoss<float> row_loss(const float* z, std::int64_t n, std::int64_t label) {
 RowLoss<double> row_loss(const double* z, std::int64_t n, std::int64_t label) {
   return HWY_DYNAMIC_DISPATCH(loss_f64)(z, n, label);
 }
-RowLoss<float> row_loss_and_gradient(const float* z, std::int64_t n, std::int64_t label, float scale,
-                                     float* dz) {
+RowLoss<float> row_loss_and_gradient(const float* z, std::int64_t n, std::int64_t label,
+                                     float scale, float* dz) {
   return HWY_DYNAMIC_DISPATCH(both_f32)(z, n, label, scale, dz);
 }
 RowLoss<double> row_loss_and_gradient(const double* z, std::int64_t n, std::int64_t label,

@@ -17,8 +17,8 @@ RowLoss<float> row_loss(const float* z, std::int64_t n, std::int64_t label);
 RowLoss<double> row_loss(const double* z, std::int64_t n, std::int64_t label);
 
 /// The same, and the gradient dz_j = (exp(z_j - m) / sum - [j = label]) * scale; `dz` may be `z`.
-RowLoss<float> row_loss_and_gradient(const float* z, std::int64_t n, std::int64_t label, float scale,
-                                     float* dz);
+RowLoss<float> row_loss_and_gradient(const float* z, std::int64_t n, std::int64_t label,
+                                     float scale, float* dz);
 RowLoss<double> row_loss_and_gradient(const double* z, std::int64_t n, std::int64_t label,
                                       double scale, double* dz);
 

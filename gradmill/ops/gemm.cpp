@@ -6,17 +6,19 @@
 // Packing buffers of this many bytes lie on the stack, so that a step allocates nothing.
 #define EIGEN_STACK_ALLOCATION_LIMIT (512 * 1024)
 #define EIGEN_DONT_PARALLELIZE
-#include <Eigen/Core>
 #include <dnnl.h>
+#include <Eigen/Core>
 
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
 namespace {
 
-// A tile of about this much arithmetic keeps its overhead small and still leaves many for many cores.
+// A tile of about this much arithmetic keeps its overhead small and still leaves many for many
+// cores.
 constexpr double kTileFlops = 10e6;
-constexpr std::int64_t kLeastTile = 128;  // narrower ones cost more in packing than they give in balance
+constexpr std::int64_t kLeastTile =
+    128;  // narrower ones cost more in packing than they give in balance
 constexpr std::int64_t kTileQuantum = 16;  // the width that oneDNN's kernels divide evenly
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -138,8 +140,8 @@ class GemmKernel : public Kernel {
   }
 
   std::string description() const override {
-    std::string text = cat(gemm_.dtype == DType::f32 ? "dnnl_sgemm" : "eigen", ", ", tile_rows_, "x",
-                           tile_columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
+    std::string text = cat(gemm_.dtype == DType::f32 ? "dnnl_sgemm" : "eigen", ", ", tile_rows_,
+                           "x", tile_columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
     if (!epilogue_.empty()) text += ", then " + to_string(epilogue_);
     return text;
   }
@@ -157,7 +159,8 @@ class GemmKernel : public Kernel {
 // Each tile packs its rows of A and columns of B: of the cuts with enough tiles, the one that packs
 // least wins.
 GemmGrid choose_grid(const Gemm& g) {
-  const double flops = 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  const double flops =
+      2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
   const auto wanted = std::max<std::int64_t>(1, std::llround(std::min(flops / kTileFlops, 1e6)));
   const std::int64_t most_rows = std::max<std::int64_t>(1, g.m / kLeastTile);
   const std::int64_t most_columns = std::max<std::int64_t>(1, g.n / kLeastTile);

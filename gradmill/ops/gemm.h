@@ -22,7 +22,8 @@ struct Epilogue {
   bool empty() const { return !bias && !activation && !combine; }
 };
 
-/// C [m, n] = op(A) [m, k] op(B) [k, n]; a transposed operand is stored the other way round. All dense.
+/// C [m, n] = op(A) [m, k] op(B) [k, n]; a transposed operand is stored the other way round. All
+/// dense.
 struct Gemm {
   DType dtype = DType::f32;
   std::int64_t m = 1;

@@ -18,8 +18,9 @@ inline void check_logits_and_labels(const Type& logits, const Type& labels) {
   check(is_floating(logits.dtype) && logits.shape.rank() == 2,
         "logits must be f32 or f64 of shape [B, C], got ", logits);
   check(labels.dtype == DType::i64, "labels must be i64, got ", labels);
-  check(labels.shape == Shape({logits.shape[0]}), "labels must be [B] for logits [B, C], got labels ",
-        labels.shape, " for logits ", logits.shape);
+  check(labels.shape == Shape({logits.shape[0]}),
+        "labels must be [B] for logits [B, C], got labels ", labels.shape, " for logits ",
+        logits.shape);
 }
 
 /// Throws Error naming op, node, row and label unless `label` is in [0, classes).

@@ -10,7 +10,8 @@ namespace gradmill {
 namespace {
 
 void check_input(const Value& x, const std::string& name) {
-  check(is_floating(x.dtype()), "linear '", name, "': the input must be f32 or f64, got ", x.type());
+  check(is_floating(x.dtype()), "linear '", name, "': the input must be f32 or f64, got ",
+        x.type());
   check(x.shape().rank() >= 1, "linear '", name, "': the input needs at least one axis, got ",
         x.shape());
 }
@@ -36,9 +37,8 @@ Value linear(Value x, std::int64_t out_features, const std::string& name,
   const Initializer initializer = Initializer::linear(in_features);
   const Value weight =
       graph.parameter(weight_name, {out_features, in_features}, initializer, x.dtype());
-  const Value bias = options.bias
-                         ? graph.parameter(bias_name, {out_features}, initializer, x.dtype())
-                         : Value();
+  const Value bias =
+      options.bias ? graph.parameter(bias_name, {out_features}, initializer, x.dtype()) : Value();
   const Value y = linear(x, weight, bias, name);
   transaction.keep();
   return y;
@@ -46,11 +46,11 @@ Value linear(Value x, std::int64_t out_features, const std::string& name,
 
 Value linear(Value x, Value weight, Value bias, const std::string& name) {
   check_input(x, name);
-  const Shape shape = x.shape();
+  const Shape& shape = x.shape();
   const Shape& weights = weight.shape();
   const int last = shape.rank() - 1;
-  check(weights.rank() == 2 && weights[1] == shape[last], "linear '", name, "': a weight for input ",
-        shape, " must be [out, ", shape[last], "], got ", weights);
+  check(weights.rank() == 2 && weights[1] == shape[last], "linear '", name,
+        "': a weight for input ", shape, " must be [out, ", shape[last], "], got ", weights);
   const std::int64_t out_features = weights[0];
   if (bias) {
     check(bias.shape() == Shape({out_features}), "linear '", name, "': a bias for weight ", weights,

@@ -28,9 +28,10 @@ class Matmul : public Op {
     check(a.shape.rank() == 2 && b.shape.rank() == 2, "operands must be rank 2, got lhs ", a.shape,
           ", rhs ", b.shape);
     check(a.shape[options_.transpose_a ? 0 : 1] == b.shape[options_.transpose_b ? 1 : 0],
-          "inner dimensions differ: lhs ", a.shape, options_.transpose_a ? " transposed" : "", ", rhs ",
-          b.shape, options_.transpose_b ? " transposed" : "");
-    return {{a.dtype, Shape({a.shape[options_.transpose_a ? 1 : 0], b.shape[options_.transpose_b ? 0 : 1]})}};
+          "inner dimensions differ: lhs ", a.shape, options_.transpose_a ? " transposed" : "",
+          ", rhs ", b.shape, options_.transpose_b ? " transposed" : "");
+    return {{a.dtype, Shape({a.shape[options_.transpose_a ? 1 : 0],
+                             b.shape[options_.transpose_b ? 0 : 1]})}};
   }
 
   std::vector<Value> gradient(const GradientContext& context) const override {

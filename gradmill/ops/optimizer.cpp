@@ -80,7 +80,8 @@ std::string_view name_of(const AdamW&) { return "adamw"; }
 double flops_of(const SGD&) { return 6; }
 double flops_of(const AdamW&) { return 16; }
 
-// Inputs: parameter, gradient, state. No outputs: what it does is done to the parameter and the state.
+// Inputs: parameter, gradient, state. No outputs: what it does is done to the parameter and the
+// state.
 template <class Options>
 class Update final : public Op {
  public:
@@ -92,14 +93,16 @@ class Update final : public Op {
     check(inputs.size() == 2 + state_of(options_).size(), "takes ", 2 + state_of(options_).size(),
           " inputs, got ", inputs.size());
     for (const Type& type : inputs) {
-      check(type == inputs[0], "parameter, gradient and state must agree: ", inputs[0], " and ", type);
+      check(type == inputs[0], "parameter, gradient and state must agree: ", inputs[0], " and ",
+            type);
     }
     return {};
   }
 
   std::vector<int> mutates() const override {
     std::vector<int> inputs = {0};
-    for (std::size_t i = 0; i < state_of(options_).size(); ++i) inputs.push_back(static_cast<int>(2 + i));
+    for (std::size_t i = 0; i < state_of(options_).size(); ++i)
+      inputs.push_back(static_cast<int>(2 + i));
     return inputs;
   }
 

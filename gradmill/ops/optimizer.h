@@ -7,8 +7,8 @@
 namespace gradmill {
 
 /// `torch.optim.SGD`: g += weight_decay p; buf = momentum buf + g (the first time buf = g, which
-/// zeroed state gives as well since dampening is 0); g = nesterov ? g + momentum buf : buf; p -= lr g.
-/// Without momentum there is no state. Converting throws Error for lr < 0, momentum < 0 or
+/// zeroed state gives as well since dampening is 0); g = nesterov ? g + momentum buf : buf; p -= lr
+/// g. Without momentum there is no state. Converting throws Error for lr < 0, momentum < 0 or
 /// weight_decay < 0, any of them not finite, or Nesterov without momentum.
 struct SGD {
   double lr = 1e-3;
@@ -16,13 +16,14 @@ struct SGD {
   double weight_decay = 0.0;
   bool nesterov = false;
 
-  GRADMILL_API operator std::shared_ptr<const Optimizer>() const;  // NOLINT(google-explicit-constructor)
+  GRADMILL_API operator std::shared_ptr<const Optimizer>()
+      const;  // NOLINT(google-explicit-constructor)
 };
 
 /// `torch.optim.AdamW`: p -= lr weight_decay p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
 /// p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps), where t counts updates from 1.
-/// I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. Converting throws
-/// Error for lr, eps or weight_decay < 0, a beta outside [0, 1), or any of them not finite.
+/// I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. Converting
+/// throws Error for lr, eps or weight_decay < 0, a beta outside [0, 1), or any of them not finite.
 struct AdamW {
   double lr = 1e-3;
   double beta1 = 0.9;
@@ -30,7 +31,8 @@ struct AdamW {
   double eps = 1e-8;
   double weight_decay = 0.01;
 
-  GRADMILL_API operator std::shared_ptr<const Optimizer>() const;  // NOLINT(google-explicit-constructor)
+  GRADMILL_API operator std::shared_ptr<const Optimizer>()
+      const;  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace gradmill

@@ -39,8 +39,7 @@ void sgd(const SgdStep& step, T* HWY_RESTRICT p, const T* HWY_RESTRICT g, T* HWY
     if (buffer != nullptr) {
       const auto velocity = hn::MulAdd(hn::Set(d, momentum), hn::LoadU(d, buffer + i), gradient);
       hn::StoreU(velocity, d, buffer + i);
-      gradient =
-          step.nesterov ? hn::MulAdd(hn::Set(d, momentum), velocity, gradient) : velocity;
+      gradient = step.nesterov ? hn::MulAdd(hn::Set(d, momentum), velocity, gradient) : velocity;
     }
     hn::StoreU(hn::NegMulAdd(hn::Set(d, rate), gradient, parameter), d, p + i);
   });
@@ -59,15 +58,17 @@ void adamw(const AdamWStep& step, T* HWY_RESTRICT p, const T* HWY_RESTRICT g, T*
   const T eps = static_cast<T>(step.eps);
   for_each_vector<T>(n, [&](auto d, std::int64_t i) {
     const auto gradient = hn::LoadU(d, g + i);
-    const auto first = hn::MulAdd(hn::Set(d, beta1), hn::LoadU(d, m + i),
-                                  hn::Mul(hn::Set(d, rest1), gradient));
+    const auto first =
+        hn::MulAdd(hn::Set(d, beta1), hn::LoadU(d, m + i), hn::Mul(hn::Set(d, rest1), gradient));
     const auto second = hn::MulAdd(hn::Set(d, beta2), hn::LoadU(d, v + i),
                                    hn::Mul(hn::Set(d, rest2), hn::Mul(gradient, gradient)));
     hn::StoreU(first, d, m + i);
     hn::StoreU(second, d, v + i);
-    const auto denominator = hn::MulAdd(hn::Sqrt(second), hn::Set(d, inverse_root), hn::Set(d, eps));
+    const auto denominator =
+        hn::MulAdd(hn::Sqrt(second), hn::Set(d, inverse_root), hn::Set(d, eps));
     const auto decayed = hn::Mul(hn::Set(d, decay), hn::LoadU(d, p + i));
-    hn::StoreU(hn::NegMulAdd(hn::Set(d, step_size), hn::Div(first, denominator), decayed), d, p + i);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, step_size), hn::Div(first, denominator), decayed), d,
+               p + i);
   });
 }
 

@@ -20,11 +20,11 @@ void sgd_update(const SgdStep& step, double* p, const double* g, double* buffer,
 
 /// The numbers of one AdamW step.
 struct AdamWStep {
-  double decay;                 ///< 1 - lr * weight_decay
+  double decay;  ///< 1 - lr * weight_decay
   double beta1;
   double beta2;
-  double step_size;             ///< lr / (1 - beta1^t)
-  double root_correction;       ///< sqrt(1 - beta2^t)
+  double step_size;        ///< lr / (1 - beta1^t)
+  double root_correction;  ///< sqrt(1 - beta2^t)
   double eps;
 };
 

@@ -16,8 +16,7 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 Arena::Arena(std::size_t bytes) : size_(bytes) {
   if (bytes == 0) return;
-  void* block =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (block == MAP_FAILED) throw Failure(cat("out of memory: no block of ", bytes, " bytes"));
   if (bytes >= kHugePage) madvise(block, bytes, MADV_HUGEPAGE);  // a hint: refusal costs speed only
   data_ = static_cast<std::byte*>(block);

@@ -22,9 +22,9 @@ GRADMILL_API std::string_view to_string(DType dtype);
 constexpr bool is_floating(DType dtype) { return dtype != DType::i64; }
 
 template <class T>
-concept Element = std::is_same_v<std::remove_cv_t<T>, float> ||
-                  std::is_same_v<std::remove_cv_t<T>, double> ||
-                  std::is_same_v<std::remove_cv_t<T>, std::int64_t>;
+concept Element = std::is_same_v < std::remove_cv_t<T>,
+float > || std::is_same_v<std::remove_cv_t<T>, double> ||
+    std::is_same_v<std::remove_cv_t<T>, std::int64_t>;
 
 /// The DType of a C++ element type.
 template <Element T>

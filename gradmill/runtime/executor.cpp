@@ -158,8 +158,7 @@ void Executor::Impl::build_tasks(int threads) {
     if (runners == 1 && step.predecessors.size() == 1) {
       const auto p = static_cast<std::size_t>(step.predecessors.front());
       Task& before = tasks[static_cast<std::size_t>(task_of[p])];
-      if (successors[p] == 1 && before.runners == 1 &&
-          before.steps.back() == static_cast<int>(p)) {
+      if (successors[p] == 1 && before.runners == 1 && before.steps.back() == static_cast<int>(p)) {
         before.steps.push_back(static_cast<int>(i));
         task_of[i] = task_of[p];
         continue;
@@ -172,8 +171,7 @@ void Executor::Impl::build_tasks(int threads) {
       predecessors.push_back(task_of[static_cast<std::size_t>(p)]);
     }
     std::ranges::sort(predecessors);
-    const auto repeated = std::ranges::unique(predecessors);
-    predecessors.erase(repeated.begin(), repeated.end());
+    predecessors.erase(std::unique(predecessors.begin(), predecessors.end()), predecessors.end());
     task_predecessors.push_back(std::move(predecessors));
   }
   counters = std::make_unique<TileCounter[]>(tasks.size());

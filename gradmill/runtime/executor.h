@@ -32,8 +32,8 @@ class GRADMILL_API Executor {
 
   /// All steps. When fallible steps throw, the one that is first in plan order (and in it the first
   /// tile) decides the error that is rethrown here, on any schedule: steps and tiles after a failed
-  /// one are skipped, those before it still run. An update therefore never runs after a failure of a
-  /// step that precedes it.
+  /// one are skipped, those before it still run. An update therefore never runs after a failure of
+  /// a step that precedes it.
   void run(const StepInfo& info);
 
   /// Where a buffer is; null for a feed that was not bound.

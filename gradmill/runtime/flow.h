@@ -7,7 +7,8 @@
 
 namespace gradmill {
 
-/// A task of a flow graph: `runners` bodies that may run at the same time, once all predecessors ended.
+/// A task of a flow graph: `runners` bodies that may run at the same time, once all predecessors
+/// ended.
 struct FlowTask {
   int runners = 1;
   std::vector<int> predecessors;

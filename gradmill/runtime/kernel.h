@@ -58,9 +58,9 @@ class KernelRun {
 ///
 /// The grid may depend on op, shape, dtype and instruction set, never on the number of threads. A
 /// kernel has one or more phases; all tiles of a phase end before the first of the next begins, and
-/// the tiles of one phase run in any order, on any threads, at the same time. `run` writes only what
-/// no other tile of the phase reads or writes, allocates nothing, waits for nothing, and throws only
-/// if the op is declared fallible. A kernel holds no state that changes in a step.
+/// the tiles of one phase run in any order, on any threads, at the same time. `run` writes only
+/// what no other tile of the phase reads or writes, allocates nothing, waits for nothing, and
+/// throws only if the op is declared fallible. A kernel holds no state that changes in a step.
 class GRADMILL_API Kernel {
  public:
   virtual ~Kernel();

@@ -35,7 +35,8 @@ void validate(const Plan& plan) {
   for (const PlanBuffer& buffer : plan.buffers) {
     if (buffer.place != Place::arena) continue;
     check(buffer.offset <= plan.arena_bytes && buffer.bytes <= plan.arena_bytes - buffer.offset,
-          "plan: buffer '", buffer.name, "' ends outside the arena of ", plan.arena_bytes, " bytes");
+          "plan: buffer '", buffer.name, "' ends outside the arena of ", plan.arena_bytes,
+          " bytes");
   }
 }
 

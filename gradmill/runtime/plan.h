@@ -44,10 +44,10 @@ struct PlanStep {
   std::shared_ptr<const Kernel> kernel;
   int kernel_phase = 0;
   std::int64_t tiles = 1;
-  std::vector<int> inputs;    ///< buffers, in the order of the op's inputs
-  std::vector<int> outputs;   ///< buffers, in the order of the op's outputs
-  std::vector<int> writes;    ///< every buffer written: outputs, mutated inputs, workspace
-  int workspace = -1;         ///< buffer, or -1
+  std::vector<int> inputs;        ///< buffers, in the order of the op's inputs
+  std::vector<int> outputs;       ///< buffers, in the order of the op's outputs
+  std::vector<int> writes;        ///< every buffer written: outputs, mutated inputs, workspace
+  int workspace = -1;             ///< buffer, or -1
   std::vector<int> predecessors;  ///< steps that must end first; each is smaller than this step
   bool fallible = false;
   double flops = 0;
@@ -59,13 +59,13 @@ struct PlanStep {
 struct Plan {
   std::vector<PlanBuffer> buffers;
   std::vector<PlanStep> steps;
-  std::size_t arena_bytes = 0;    ///< with reuse, all arena buffers
-  std::size_t unshared_bytes = 0; ///< the same without any reuse
-  std::size_t scratch_bytes = 0;  ///< for each tile in flight
+  std::size_t arena_bytes = 0;     ///< with reuse, all arena buffers
+  std::size_t unshared_bytes = 0;  ///< the same without any reuse
+  std::size_t scratch_bytes = 0;   ///< for each tile in flight
 };
 
-/// Throws Error when a step names a buffer that is not there, or a predecessor that is not before it
-/// (which is how a cycle would look).
+/// Throws Error when a step names a buffer that is not there, or a predecessor that is not before
+/// it (which is how a cycle would look).
 GRADMILL_API void validate(const Plan& plan);
 
 }  // namespace gradmill

@@ -6,9 +6,9 @@
 
 namespace gradmill {
 
-/// A counter-based generator: every number is a pure function of seed, stream and index, so it may be
-/// drawn in any order, by any thread. Philox4x32-10: J. K. Salmon et al., "Parallel random numbers:
-/// as easy as 1, 2, 3", SC 2011.
+/// A counter-based generator: every number is a pure function of seed, stream and index, so it may
+/// be drawn in any order, by any thread. Philox4x32-10: J. K. Salmon et al., "Parallel random
+/// numbers: as easy as 1, 2, 3", SC 2011.
 class GRADMILL_API Philox {
  public:
   /// `stream` sets apart the users of one seed (a parameter, a node, an epoch).

@@ -15,9 +15,10 @@ namespace gradmill {
 
 /// Tells ThreadSanitizer which tasks are ordered; does nothing in other builds.
 ///
-/// Distributions do not build oneTBB for TSan, which therefore sees no order between its tasks. Here
-/// it is told of the plan's edges and of nothing else, so that two tasks which touch the same bytes
-/// without a path of edges between them are reported, even where the scheduler happened to order them.
+/// Distributions do not build oneTBB for TSan, which therefore sees no order between its tasks.
+/// Here it is told of the plan's edges and of nothing else, so that two tasks which touch the same
+/// bytes without a path of edges between them are reported, even where the scheduler happened to
+/// order them.
 class TaskOrder {
  public:
 #ifdef __SANITIZE_THREAD__

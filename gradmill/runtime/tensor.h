@@ -15,9 +15,7 @@ struct Type {
   DType dtype = DType::f32;
   Shape shape;
 
-  std::size_t bytes() const {
-    return static_cast<std::size_t>(shape.elements()) * size_of(dtype);
-  }
+  std::size_t bytes() const { return static_cast<std::size_t>(shape.elements()) * size_of(dtype); }
   friend bool operator==(const Type&, const Type&) = default;
 };
 
@@ -33,8 +31,8 @@ struct TensorView {
   /// The elements. Throws Error when T is not the tensor's dtype.
   template <Element T>
   std::span<const T> as() const {
-    check(dtype_of<T>() == type.dtype, "a tensor of ", to_string(type.dtype),
-          " read as ", to_string(dtype_of<T>()));
+    check(dtype_of<T>() == type.dtype, "a tensor of ", to_string(type.dtype), " read as ",
+          to_string(dtype_of<T>()));
     return {static_cast<const T*>(data), static_cast<std::size_t>(type.shape.elements())};
   }
 };

@@ -20,11 +20,13 @@ class Workers::Limit {
     const std::lock_guard lock(mutex());
     demands().insert(threads_);
     apply();
-    const auto active = tbb::global_control::active_value(
-        tbb::global_control::max_allowed_parallelism);
+    const auto active =
+        tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
     if (active < static_cast<std::size_t>(threads_)) {
-      log(LogLevel::warn, cat(threads_, " threads asked for, but the program's own "
-                              "tbb::global_control allows ", active));
+      log(LogLevel::warn, cat(threads_,
+                              " threads asked for, but the program's own "
+                              "tbb::global_control allows ",
+                              active));
     }
   }
   ~Limit() {
@@ -47,8 +49,8 @@ class Workers::Limit {
   static void apply() {
     static std::optional<tbb::global_control> control;
     control.reset();
-    const auto by_default = tbb::global_control::active_value(
-        tbb::global_control::max_allowed_parallelism);
+    const auto by_default =
+        tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
     if (demands().empty()) return;
     const auto highest = static_cast<std::size_t>(*demands().rbegin());
     if (highest > by_default) {

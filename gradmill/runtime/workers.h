@@ -13,8 +13,9 @@ namespace gradmill {
 /// them runs oneDNN sequentially while it is inside.
 class Workers {
  public:
-  /// `threads` at least 1. Where that is more than oneTBB would give, the process-wide limit is raised
-  /// while this object lives; a lower limit set by the program itself wins, and is logged as a warning.
+  /// `threads` at least 1. Where that is more than oneTBB would give, the process-wide limit is
+  /// raised while this object lives; a lower limit set by the program itself wins, and is logged as
+  /// a warning.
   explicit Workers(int threads);
   ~Workers();
   Workers(const Workers&) = delete;

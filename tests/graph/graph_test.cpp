@@ -43,6 +43,17 @@ TEST(Graph, GivesDefaultNamesThatAreUnique) {
   EXPECT_EQ(relu(x, "mine").name(), "mine");
 }
 
+TEST(Graph, TypesAndNamesStayGoodWhileTheGraphGrows) {
+  Graph graph;
+  const Value x = graph.input("x", {2, 3});
+  const Type& type = x.type();
+  const std::string& name = x.name();
+  Value last = x;
+  for (int i = 0; i < 1000; ++i) last = relu(last);
+  EXPECT_EQ(&type, &x.type());
+  EXPECT_EQ(&name, &x.name());
+}
+
 TEST(Graph, RefusesEmptyAndTakenNames) {
   Graph graph;
   graph.input("x", {2});

@@ -1,8 +1,7 @@
 // Sessions and the threads of the program around them.
 
 #include <gtest/gtest.h>
-#include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
+#include <tests/support/in_tasks.h>
 
 #include <atomic>
 #include <chrono>
@@ -108,11 +107,9 @@ TEST(SessionThreads, RunsInsideAParallelFor) {
     const ParallelWork work = {program.get(), execution, &expected};
     parallel_work = &work;
     parallel_equal = 0;
-    tbb::task_arena(2).execute([] {
-      tbb::parallel_for(0, 8, [](int) {
-        const ParallelWork& mine = *parallel_work;
-        if (outcome(*mine.program, training(mine.execution), 3) == *mine.expected) ++parallel_equal;
-      });
+    in_a_parallel_loop(8, [](int) {
+      const ParallelWork& mine = *parallel_work;
+      if (outcome(*mine.program, training(mine.execution), 3) == *mine.expected) ++parallel_equal;
     });
     EXPECT_EQ(parallel_equal, 8);
   }

@@ -6,8 +6,8 @@
 #endif
 
 #include <gradmill/runtime/executor.h>
-#include <tests/runtime/in_tasks.h>
 #include <tests/runtime/random_plan.h>
+#include <tests/support/in_tasks.h>
 
 #include <atomic>
 #include <chrono>
