@@ -4,7 +4,6 @@
 #include <string_view>
 
 namespace gradmill {
-namespace {
 
 std::string_view to_string(Unary kind) {
   switch (kind) {
@@ -32,6 +31,8 @@ std::string_view to_string(Binary kind) {
   }
   return "?";
 }
+
+namespace {
 
 // Whether a function's value takes a polynomial rather than an instruction.
 bool is_costly(Unary kind) {

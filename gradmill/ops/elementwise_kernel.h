@@ -3,6 +3,7 @@
 // Internal: the vector loops of the elementwise ops, over rows of memory.
 
 #include <cstdint>
+#include <string_view>
 
 namespace gradmill {
 
@@ -22,6 +23,9 @@ enum class Binary : std::uint8_t {
   sigmoid_backward,
   equal,
 };
+
+std::string_view to_string(Unary kind);
+std::string_view to_string(Binary kind);
 
 /// y[i] = f(x[i]) for i < n; y may be x. A result depends on its own element and the instruction
 /// set only, wherever in a row it stands.

@@ -28,33 +28,6 @@ std::int64_t tile_size(std::int64_t size, std::int64_t parts) {
   return std::min(size, divide_up(even, kTileQuantum) * kTileQuantum);
 }
 
-const char* name_of(Unary kind) {
-  switch (kind) {
-    case Unary::neg: return "neg";
-    case Unary::exp: return "exp";
-    case Unary::log: return "log";
-    case Unary::sqrt: return "sqrt";
-    case Unary::tanh: return "tanh";
-    case Unary::sigmoid: return "sigmoid";
-    case Unary::relu: return "relu";
-  }
-  return "?";
-}
-
-const char* name_of(Binary kind) {
-  switch (kind) {
-    case Binary::add: return "add";
-    case Binary::sub: return "sub";
-    case Binary::mul: return "mul";
-    case Binary::div: return "div";
-    case Binary::relu_backward: return "relu_backward";
-    case Binary::tanh_backward: return "tanh_backward";
-    case Binary::sigmoid_backward: return "sigmoid_backward";
-    case Binary::equal: return "equal";
-  }
-  return "?";
-}
-
 // A tile's place in the operands: leading dimensions are those of the whole.
 struct Tile {
   std::int64_t row;
@@ -188,10 +161,12 @@ std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue) {
 
 std::string to_string(const Epilogue& epilogue) {
   std::string text;
-  const auto append = [&](const char* part) { text.append(text.empty() ? "" : "+").append(part); };
+  const auto append = [&](std::string_view part) {
+    text.append(text.empty() ? "" : "+").append(part);
+  };
   if (epilogue.bias) append("bias");
-  if (epilogue.activation) append(name_of(*epilogue.activation));
-  if (epilogue.combine) append(name_of(*epilogue.combine));
+  if (epilogue.activation) append(to_string(*epilogue.activation));
+  if (epilogue.combine) append(to_string(*epilogue.combine));
   return text;
 }
 

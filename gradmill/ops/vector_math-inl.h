@@ -94,6 +94,52 @@ HWY_INLINE V max_of(D /*d*/, V a, V b) {
   return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
 }
 
+/// Calls body(load, store) for vectors of consecutive elements from i on, where load and store
+/// take a row and leave out what is behind its end.
+template <class D, class T, class Body>
+HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    body([=](const T* row) HWY_ATTR { return hn::LoadU(d, row + i); },
+         [=](auto v, T* row) HWY_ATTR { hn::StoreU(v, d, row + i); });
+  }
+  if (i < n) {
+    body([=](const T* row) HWY_ATTR { return load_partial(d, row + i, n - i, fill); },
+         [=](auto v, T* row) HWY_ATTR { store_partial(v, d, row + i, n - i); });
+  }
+}
+
+/// Adds up many terms of one sign or size: after every block the running sum starts again.
+template <class D, class V = hn::Vec<D>>
+struct BlockedSum {
+  static constexpr int kTerms = 64;
+  explicit BlockedSum(D d) : total(hn::Zero(d)), block(total) {}
+  HWY_INLINE void add(D d, V v) {
+    block = hn::Add(block, v);
+    if (++terms == kTerms) {
+      total = hn::Add(total, block);
+      block = hn::Zero(d);
+      terms = 0;
+    }
+  }
+  HWY_INLINE Lane<D> sum(D d) const {
+    return hn::GetLane(hn::SumOfLanes(d, hn::Add(total, block)));
+  }
+  V total;
+  V block;
+  int terms = 0;
+};
+
+/// The largest of a row; a NaN in it may or may not be seen.
+template <class D, class T>
+HWY_INLINE T row_max(D d, const T* x, std::int64_t n) {
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  auto most = hn::Set(d, kLowest);
+  for_vectors(d, n, kLowest, [&](auto load, auto) HWY_ATTR { most = hn::Max(most, load(x)); });
+  return hn::GetLane(hn::MaxOfLanes(d, most));
+}
+
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
