@@ -152,6 +152,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
   if (!default_name.empty()) ++name_uses_[default_name];
   const int index = static_cast<int>(nodes_.size());
   std::vector<Value> results;
+  results.reserve(node.outputs.size());
   for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
     results.emplace_back(this, index, output);
   }

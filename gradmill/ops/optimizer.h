@@ -16,8 +16,8 @@ struct SGD {
   double weight_decay = 0.0;
   bool nesterov = false;
 
-  GRADMILL_API operator std::shared_ptr<const Optimizer>()
-      const;  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): options read as the optimizer they describe
+  GRADMILL_API operator std::shared_ptr<const Optimizer>() const;
 };
 
 /// `torch.optim.AdamW`: p -= lr weight_decay p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
@@ -31,8 +31,8 @@ struct AdamW {
   double eps = 1e-8;
   double weight_decay = 0.01;
 
-  GRADMILL_API operator std::shared_ptr<const Optimizer>()
-      const;  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): options read as the optimizer they describe
+  GRADMILL_API operator std::shared_ptr<const Optimizer>() const;
 };
 
 }  // namespace gradmill
