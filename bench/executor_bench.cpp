@@ -99,7 +99,7 @@ void declare(const std::string& name, Plan (*make)(int), int steps) {
       ->UseRealTime();
 }
 
-const bool declared = [] {
+const bool kDeclared = [] {
   declare("chain/256", chain, 256);
   declare("fan_out/256", fan_out, 256);
   declare("grid/256", grid, 256);

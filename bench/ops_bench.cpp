@@ -106,7 +106,7 @@ void declare(const char* name, Arguments... arguments) {
       ->Unit(benchmark::kMicrosecond);
 }
 
-const bool declared = [] {
+const bool kDeclared = [] {
   declare("matmul/64x64x64", product, 64, 64, 64, MatmulOptions{});
   declare("matmul/1024x1024x1024", product, 1024, 1024, 1024, MatmulOptions{});
   declare("matmul/512x768x3072", product, 512, 768, 3072, MatmulOptions{});

@@ -34,7 +34,7 @@ class CaptureLog : public testing::Environment {
   }
 };
 
-const auto* const environment = testing::AddGlobalTestEnvironment(new CaptureLog);
+const auto* const kEnvironment = testing::AddGlobalTestEnvironment(new CaptureLog);
 
 struct Product {
   std::int64_t m, k, n;

@@ -146,10 +146,9 @@ TEST_P(Reduction, RefusesWhatDoesNotFit) {
 
 TEST(Sum, IsAccurateInSinglePrecision) {
   // A running sum of a tenth would be off by several percent here.
-  for (const auto& [shape, axes] : {std::pair(Shape{10'000'000}, std::vector{0}),
-                                    std::pair(Shape{2'000'000, 5}, std::vector{0})}) {
+  for (const Shape& shape : {Shape{10'000'000}, Shape{2'000'000, 5}}) {
     const Array y =
-        evaluate([&](auto x) { return sum(x[0], axes); }, {Array(shape, 0.1f)}, DType::f32);
+        evaluate([](auto x) { return sum(x[0], {0}); }, {Array(shape, 0.1f)}, DType::f32);
     const double expected = static_cast<double>(0.1f) * static_cast<double>(shape[0]);
     EXPECT_NEAR(y[0] / expected, 1, 5e-6);
   }
