@@ -1,5 +1,7 @@
 // The gradmill command: options in, a command run, one line and an exit status for what goes wrong.
 
+#include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -31,6 +33,25 @@ constexpr int kMaxThreads = 1024;
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max() - 1;
 const CLI::Range kPositive(std::int64_t{1}, kLargest);
 
+// The parser would take a leading zero for octal, and say of 1.5 that it is out of range.
+const CLI::Validator kWhole(
+    [](std::string& text) -> std::string {
+      const std::size_t first = text.find_first_not_of("+-");
+      if (first == std::string::npos || first > 1 ||
+          text.find_first_not_of("0123456789", first) != std::string::npos) {
+        return "needs a whole number, got '" + text + "'";
+      }
+      const std::size_t digits = std::min(text.find_first_not_of('0', first), text.size() - 1);
+      text.erase(first, digits - first);
+      return {};
+    },
+    "");
+
+// An unset variable of a script must not pass for "no file".
+const CLI::Validator kPath(
+    [](std::string& text) -> std::string { return text.empty() ? "needs a path, got ''" : ""; },
+    "");
+
 void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("--model", options.model, "Model: mlp")
       ->check(CLI::IsMember({"mlp"}))
@@ -38,9 +59,11 @@ void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("--hidden", options.hidden, "Sizes of the hidden layers")
       ->delimiter(',')
       ->check(kPositive)
+      ->transform(kWhole)
       ->capture_default_str();
   app.add_option("--batch", options.batch, "Images a step")
       ->check(kPositive)
+      ->transform(kWhole)
       ->capture_default_str();
 }
 
@@ -61,7 +84,8 @@ void add_data(CLI::App& app, std::string& data) {
 
 void add_threads(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "Threads [all cores that the process may use]")
-      ->check(CLI::Range(1, kMaxThreads));
+      ->check(CLI::Range(1, kMaxThreads))
+      ->transform(kWhole);
 }
 
 void add_train(CLI::App& app, TrainOptions& options) {
@@ -69,6 +93,7 @@ void add_train(CLI::App& app, TrainOptions& options) {
   add_data(app, options.data);
   app.add_option("--epochs", options.epochs, "Passes over the training images")
       ->check(CLI::Range(1, kMaxEpochs))
+      ->transform(kWhole)
       ->capture_default_str();
   add_optimizer(app, options.optimizer);
   app.add_option("--schedule", options.schedule,
@@ -78,9 +103,11 @@ void add_train(CLI::App& app, TrainOptions& options) {
   add_threads(app, options.threads);
   app.add_option("--seed", options.seed, "For initial values and the order of the images")
       ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(kLargest)))
+      ->transform(kWhole)
       ->capture_default_str();
-  app.add_option("--save", options.save, "Write the trained parameters here, as safetensors");
-  app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here");
+  app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
+      ->check(kPath);
+  app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
   app.add_flag("--check-finite", options.check_finite,
                "Stop at the first node that gives a NaN or infinity");
 }
@@ -90,6 +117,7 @@ void add_eval(CLI::App& app, EvalOptions& options) {
   add_data(app, options.data);
   app.add_option("--batch", options.batch, "Images a step")
       ->check(kPositive)
+      ->transform(kWhole)
       ->capture_default_str();
   add_threads(app, options.threads);
 }
@@ -97,8 +125,8 @@ void add_eval(CLI::App& app, EvalOptions& options) {
 void add_plan(CLI::App& app, PlanOptions& options) {
   add_model(app, options.model);
   add_optimizer(app, options.optimizer);
-  app.add_option("--dot", options.dot, "Write the plan here for Graphviz");
-  app.add_option("--json", options.json, "Write the plan here as JSON");
+  app.add_option("--dot", options.dot, "Write the plan here for Graphviz")->check(kPath);
+  app.add_option("--json", options.json, "Write the plan here as JSON")->check(kPath);
 }
 
 int run(int argc, char** argv) {
@@ -110,9 +138,10 @@ int run(int argc, char** argv) {
   const std::map<std::string, LogLevel> levels = {
       {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
       {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
-  app.add_option_function<LogLevel>("--log-level", set_log_level,
-                                    "Messages on stderr: trace, debug, info, warn, error, off")
-      ->transform(CLI::CheckedTransformer(levels));
+  app.add_option_function<std::string>(
+         "--log-level", [&](const std::string& name) { set_log_level(levels.at(name)); },
+         "Messages on stderr: trace, debug, info, warn, error, off")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
 
   TrainOptions train_options;
   CLI::App& train_app = *app.add_subcommand("train", "Train a model on images");
@@ -161,6 +190,7 @@ int report(std::string_view message, int status) {
 
 int main(int argc, char** argv) {
   using namespace gradmill;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over the limit is then an error like a full disk
   try {
     const int status = run(argc, argv);
     std::cout.flush();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <gradmill/graph/copy.h>
 #include <gradmill/graph/finite_check.h>
 #include <gradmill/graph/memory_planner.h>
 #include <gradmill/graph/schedule.h>
@@ -32,9 +33,12 @@ class Compiler {
       : nodes_(graph.nodes()),
         parameters_(parameters),
         options_(options),
-        buffers_(nodes_.size()) {}
+        buffers_(nodes_.size()),
+        is_root_(nodes_.size(), false),
+        copies_(nodes_.size(), -1) {}
 
   Compiled run(const std::vector<Value>& roots) {
+    for (const Value& root : roots) is_root_[at(root.node())] = true;
     for (const int index : execution_order(nodes_, options_.check_finite)) {
       const Node& node = nodes_[at(index)];
       if (node.kind == NodeKind::op) {
@@ -44,7 +48,8 @@ class Compiler {
       }
     }
     for (const Value& root : roots) {
-      const int buffer = buffers_[at(root.node())][at(root.output())];
+      const int copy = copies_[at(root.node())];
+      const int buffer = copy >= 0 ? copy : buffers_[at(root.node())][at(root.output())];
       plan_.buffers[at(buffer)].keep = true;
       result_.roots.push_back(buffer);
     }
@@ -90,6 +95,7 @@ class Compiler {
     }
     const int id = add_buffer(std::move(buffer));
     buffers_[at(index)] = {id};
+    if (node.kind == NodeKind::input) keep_copy(index, node, id);
     if (options_.check_finite && node.kind == NodeKind::input &&
         is_floating(node.outputs[0].dtype)) {
       add_finite_check(cat("input '", node.name, "'"), node, id);
@@ -105,6 +111,7 @@ class Compiler {
     }
     if (node.op->aliases() >= 0) {
       buffers_[at(index)] = {input_buffers[at(node.op->aliases())]};
+      keep_copy(index, node, buffers_[at(index)][0]);
       return;
     }
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
@@ -167,6 +174,30 @@ class Compiler {
         in_place_.push_back({first, kernel->phases(), input_buffers[i], step.outputs[k]});
       }
     }
+  }
+
+  // A result must be good until the next run, whatever becomes of the caller's memory or of a
+  // parameter that its bytes are.
+  void keep_copy(int index, const Node& node, int source) {
+    const Place place = plan_.buffers[at(source)].place;
+    if (!is_root_[at(index)] || (place != Place::feed && place != Place::variable)) return;
+    PlanBuffer buffer;
+    buffer.name = cat(node.name, "#copy");
+    buffer.type = node.outputs[0];
+    buffer.bytes = buffer.type.bytes();
+    PlanStep step;
+    step.name = node.name;
+    step.op = "copy";
+    step.phase = node.phase;
+    step.kernel = make_copy(buffer.bytes);
+    step.tiles = step.kernel->tiles(0);
+    step.inputs = {source};
+    step.bytes_moved = 2.0 * static_cast<double>(buffer.bytes);
+    step.shapes = to_string(buffer.type);
+    copies_[at(index)] = add_buffer(std::move(buffer));
+    step.outputs = {copies_[at(index)]};
+    step.writes = step.outputs;
+    plan_.steps.push_back(std::move(step));
   }
 
   void add_finite_check(const std::string& what, const Node& node, int buffer) {
@@ -257,6 +288,8 @@ class Compiler {
   const Parameters& parameters_;
   CompileOptions options_;
   std::vector<std::vector<int>> buffers_;  // one a node, one an output
+  std::vector<bool> is_root_;              // one a node
+  std::vector<int> copies_;                // one a node: the buffer that keeps its result, or -1
   std::vector<InPlace> in_place_;
   Plan plan_;
   Compiled result_;

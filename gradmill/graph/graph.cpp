@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <new>
+#include <stdexcept>
 #include <utility>
 
 #include <gradmill/runtime/error.h>
@@ -97,7 +99,13 @@ Value Graph::source(Node node) {
 
 Value Graph::constant(double value, Shape shape, DType dtype) {
   const Type type{dtype, std::move(shape)};
-  return constant_bytes(filled(value, type), type);
+  try {
+    return constant_bytes(filled(value, type), type);
+  } catch (const std::bad_alloc&) {
+    throw Failure(cat("constant: out of memory for ", type));
+  } catch (const std::length_error&) {
+    throw Failure(cat("constant: out of memory for ", type));
+  }
 }
 
 Value Graph::constant_bytes(std::span<const std::byte> bytes, Type type) {
@@ -142,11 +150,18 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
     throw Error(where() + error.what());
   }
   for (const int i : op->mutates()) {
+    check(i >= 0 && i < static_cast<int>(inputs.size()), where(), "mutates() names input ", i,
+          " of ", inputs.size());
     const NodeKind kind =
         nodes_[static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)].node())].kind;
     check(kind == NodeKind::parameter || kind == NodeKind::state, where(), "input ", i,
           " is written, and must be a parameter or optimizer state");
     node.phase = Phase::update;
+  }
+  if (const int i = op->aliases(); i >= 0) {
+    check(i < static_cast<int>(inputs.size()) && node.outputs.size() == 1 &&
+              node.outputs[0].bytes() == types[static_cast<std::size_t>(i)].bytes(),
+          where(), "aliases() names input ", i, ", which has not the bytes of the one output");
   }
   node.op = std::move(op);
   if (!default_name.empty()) ++name_uses_[default_name];

@@ -55,7 +55,10 @@ Initializer Initializer::normal(double mean, double std) {
   return {Kind::normal, mean, std};
 }
 
-Initializer Initializer::constant(double value) { return {Kind::constant, value, 0.0}; }
+Initializer Initializer::constant(double value) {
+  check(std::isfinite(value), "initializer constant: the value must be finite, got ", value);
+  return {Kind::constant, value, 0.0};
+}
 
 void Initializer::fill(const Type& type, void* data, std::uint64_t seed,
                        std::string_view name) const {

@@ -19,6 +19,7 @@ class GRADMILL_API Initializer {
   /// N(mean, std). Throws Error unless std >= 0 and both are finite.
   static Initializer normal(double mean = 0.0, double std = 1.0);
   static Initializer zeros() { return constant(0.0); }
+  /// Throws Error unless the value is finite.
   static Initializer constant(double value);
 
   /// Writes all elements. Throws Error for a dtype that is not floating.

@@ -89,6 +89,10 @@ void Parameters::load(const std::string& path) {
   for (const auto& [name, variable] : variables_) {
     std::memcpy(variable.bytes.data(), file.find(name)->data, variable.type.bytes());
   }
+  // Moments of the values that were replaced mean nothing for the new ones.
+  for (const auto& [name, state] : state_) {
+    std::memset(state.bytes.data(), 0, state.type.bytes());
+  }
 }
 
 void* Parameters::address(std::string_view name) const {

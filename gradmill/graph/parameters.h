@@ -52,6 +52,7 @@ class GRADMILL_API Parameters {
   /// Replaces all values by those of a safetensors file, whose names and types must be exactly
   /// these parameters' (f32 and f64 convert to neither). Throws Error listing every name or type
   /// that does not fit, or what is wrong with the file; nothing is changed then.
+  /// The optimizer state starts again from zero.
   void load(const std::string& path);
 
   // Used by sessions.

@@ -88,6 +88,7 @@ struct Session::Impl {
 
   std::shared_ptr<const Plan> plan;
   std::unique_ptr<Executor> executor;
+  std::vector<std::int64_t*> update_counts;  // of the parameters trained here
   double learning_rate = 0;
   int threads = 1;
   bool serial = false;
@@ -196,6 +197,13 @@ void Session::Impl::add_update() {
       parameters->ensure_state(state, type);
       arguments.push_back(graph.state(state, type));
     }
+    if (optimizer.counts_updates()) {
+      const std::string count = cat(name, ".step");
+      const Type scalar{DType::i64, {}};
+      parameters->ensure_state(count, scalar);
+      arguments.push_back(graph.state(count, scalar));
+      update_counts.push_back(static_cast<std::int64_t*>(parameters->address(count)));
+    }
     const Graph::Scope scope(graph, Phase::update, "");
     graph.add(update, arguments, cat(name, ".", optimizer.name()));
   }
@@ -244,6 +252,7 @@ void Session::run(std::span<const Feed> feeds) {
     const std::unique_lock lock(impl.parameters->mutex());
     impl.executor->run({impl.parameters->step(), impl.learning_rate});
     impl.parameters->count_step();
+    for (std::int64_t* count : impl.update_counts) ++*count;
   } else {
     const std::shared_lock lock(impl.parameters->mutex());
     impl.executor->run({impl.parameters->step(), impl.learning_rate});

@@ -91,6 +91,7 @@ class GRADMILL_API Session {
   /// contradict each other, or shared parameters do not fit.
   explicit Session(const Graph& graph, SessionOptions options = {});
   ~Session();
+  /// One that was moved from may only be assigned to or destroyed.
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 

@@ -51,7 +51,7 @@ class UpdateKernel : public Kernel {
   template <class T>
   static void update(const AdamW& options, const KernelRun& run, std::int64_t begin,
                      std::int64_t count) {
-    const double t = static_cast<double>(run.step().step) + 1;
+    const double t = static_cast<double>(*run.input<std::int64_t>(4)) + 1;
     const double rate = run.step().learning_rate;
     const AdamWStep step{1 - rate * options.weight_decay,
                          options.beta1,
@@ -74,6 +74,9 @@ std::vector<std::string> state_of(const SGD& options) {
 }
 std::vector<std::string> state_of(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
 
+bool counts_updates(const SGD&) { return false; }
+bool counts_updates(const AdamW&) { return true; }
+
 std::string_view name_of(const SGD&) { return "sgd"; }
 std::string_view name_of(const AdamW&) { return "adamw"; }
 
@@ -90,9 +93,10 @@ class Update final : public Op {
   std::string_view name() const override { return name_of(options_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    check(inputs.size() == 2 + state_of(options_).size(), "takes ", 2 + state_of(options_).size(),
-          " inputs, got ", inputs.size());
-    for (const Type& type : inputs) {
+    const std::size_t state = state_of(options_).size();
+    const std::size_t expected = 2 + state + (counts_updates(options_) ? 1 : 0);
+    check(inputs.size() == expected, "takes ", expected, " inputs, got ", inputs.size());
+    for (const Type& type : inputs.first(2 + state)) {
       check(type == inputs[0], "parameter, gradient and state must agree: ", inputs[0], " and ",
             type);
     }
@@ -114,7 +118,7 @@ class Update final : public Op {
     const double bytes = static_cast<double>(inputs[0].bytes());
     // Everything but the gradient is written back.
     return {flops_of(options_) * static_cast<double>(inputs[0].shape.elements()),
-            bytes * static_cast<double>(2 * inputs.size() - 1)};
+            bytes * static_cast<double>(3 + 2 * state_of(options_).size())};
   }
 
  private:
@@ -129,6 +133,7 @@ class OptimizerOf final : public Optimizer {
   std::string_view name() const override { return name_of(options_); }
   double learning_rate() const override { return options_.lr; }
   std::vector<std::string> state() const override { return state_of(options_); }
+  bool counts_updates() const override { return gradmill::counts_updates(options_); }
   std::shared_ptr<const Op> update() const override {
     return std::make_shared<Update<Options>>(options_);
   }

@@ -21,9 +21,10 @@ struct SGD {
 };
 
 /// `torch.optim.AdamW`: p -= lr weight_decay p; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
-/// p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps), where t counts updates from 1.
-/// I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019. Converting
-/// throws Error for lr, eps or weight_decay < 0, a beta outside [0, 1), or any of them not finite.
+/// p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps), where t counts the AdamW updates of
+/// each parameter from 1. I. Loshchilov and F. Hutter, "Decoupled weight decay regularization",
+/// ICLR 2019. Converting throws Error for lr, eps or weight_decay < 0, a beta outside [0, 1), or
+/// any of them not finite.
 struct AdamW {
   double lr = 1e-3;
   double beta1 = 0.9;

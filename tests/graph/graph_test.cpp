@@ -170,6 +170,37 @@ TEST(Graph, ACycleCannotBeDescribed) {
   EXPECT_EQ(graph.add(op, {x})[0].type(), x.type());
 }
 
+/// Says of itself what cannot be.
+class LyingOp : public AnyOp {
+ public:
+  LyingOp(int aliased, std::vector<int> mutated)
+      : aliased_(aliased), mutated_(std::move(mutated)) {}
+  std::vector<Type> infer(std::span<const Type>) const override { return {{DType::f32, {16}}}; }
+  int aliases() const override { return aliased_; }
+  std::vector<int> mutates() const override { return mutated_; }
+
+ private:
+  int aliased_;
+  std::vector<int> mutated_;
+};
+
+TEST(Graph, RefusesAnOpThatNamesInputsOrBytesItHasNot) {
+  Graph graph;
+  const Value x = graph.input("x", {4});
+  for (const int index : {-1, 1, 7}) {
+    EXPECT_TRUE(mentions(
+        refused(graph,
+                [&] { graph.add(std::make_shared<LyingOp>(-1, std::vector{index}), {x}); }),
+        {"any", "mutates"}));
+  }
+  for (const int index : {0, 1}) {
+    EXPECT_TRUE(mentions(
+        refused(graph,
+                [&] { graph.add(std::make_shared<LyingOp>(index, std::vector<int>{}), {x}); }),
+        {"any", "aliases"}));
+  }
+}
+
 TEST(Graph, ConstantsAreCopiedAndCounted) {
   Graph graph;
   std::array<float, 4> values = {1, 2, 3, 4};

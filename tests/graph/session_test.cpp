@@ -1,6 +1,7 @@
 #include <gradmill/gradmill.h>
 #include <gradmill/graph/session.h>
 #include <gtest/gtest.h>
+#include <tests/support/temp_folder.h>
 
 #include <array>
 #include <cmath>
@@ -218,6 +219,85 @@ TEST(Session, ThreadsAreThoseAskedFor) {
         [&] { Session(program->graph, {.loss = program->loss, .threads = threads}); });
   };
   EXPECT_TRUE(mentions(with(-1), {"threads", "-1"}));
+}
+
+TEST(Session, AdamWCountsTheUpdatesOfEachParameter) {
+  // The first AdamW update is lr * sign(g) whatever ran before with the same parameters.
+  for (const int before : {0, 1, 1000}) {
+    Graph graph;
+    const Value w = graph.parameter("w", {1}, Initializer::constant(1), DType::f64);
+    const Value loss = sum(w);
+    Session other(graph, {.loss = loss, .optimizer = SGD{.lr = 0}});
+    for (int i = 0; i < before; ++i) other.run();
+    Session session(graph, {.loss = loss,
+                            .optimizer = AdamW{.lr = 0.1, .weight_decay = 0},
+                            .parameters = other.parameters()});
+    session.run();
+    EXPECT_NEAR(session.view(w).as<double>()[0], 0.9, 1e-7) << before << " steps before";
+  }
+}
+
+TEST(Session, SessionsThatTrainByTurnsUpdateAsOneWouldAlone) {
+  Graph graph;
+  const Value p = graph.parameter("p", {1}, Initializer::constant(1), DType::f64);
+  const Value q = graph.parameter("q", {1}, Initializer::constant(1), DType::f64);
+  const Value loss_p = sum(p * p);
+  const Value loss_q = sum(q * q);
+  Session alone(graph, {.loss = loss_p, .optimizer = AdamW{.lr = 0.1}});
+  Session first(graph, {.loss = loss_p, .optimizer = AdamW{.lr = 0.1}});
+  Session second(graph, {.loss = loss_q,
+                         .optimizer = AdamW{.lr = 0.1},
+                         .parameters = first.parameters()});
+  for (int i = 0; i < 5; ++i) {
+    alone.run();
+    first.run();
+    second.run();
+  }
+  EXPECT_EQ(first.view(p).as<double>()[0], alone.view(p).as<double>()[0]);
+  EXPECT_EQ(second.view(q).as<double>()[0], alone.view(p).as<double>()[0]);
+}
+
+TEST(Session, AFetchedInputOutlivesItsFeed) {
+  Graph graph;
+  const Value x = graph.input("x", {100000});
+  const Value shaped = reshape(x, {100, 1000});
+  Session session(graph, {.fetches = {x, shaped}});
+  {
+    const std::vector<float> data(100000, 3.0F);
+    session.run({{x, data}});
+  }
+  const std::vector<float> other(100000, 7.0F);
+  EXPECT_EQ(session.view(x).as<float>()[99999], 3.0F);
+  EXPECT_EQ(session.view(shaped).as<float>()[99999], 3.0F);
+  EXPECT_EQ(session.view(shaped).type.shape, Shape({100, 1000}));
+}
+
+TEST(Session, AFetchedViewOfAParameterIsTheValueBeforeTheUpdate) {
+  Graph graph;
+  const Value p = graph.parameter("p", {2}, Initializer::constant(1));
+  const Value shaped = reshape(p, {1, 2});
+  const Value product = shaped * 1.0;
+  const Value loss = sum(p * p);
+  Session session(graph,
+                  {.loss = loss, .optimizer = SGD{.lr = 0.1}, .fetches = {shaped, product, p}});
+  session.run();
+  EXPECT_EQ(session.view(shaped).as<float>()[1], 1.0F);
+  EXPECT_EQ(session.view(product).as<float>()[1], 1.0F);
+  EXPECT_FLOAT_EQ(session.view(p).as<float>()[1], 0.8F);
+}
+
+TEST(Session, LoadingStartsTheOptimizerAgain) {
+  Graph graph;
+  const Value w = graph.parameter("w", {1}, Initializer::constant(0), DType::f64);
+  const Value loss = sum(w);
+  Session session(graph, {.loss = loss, .optimizer = SGD{.lr = 0.1, .momentum = 0.9}});
+  const TempFolder folder;
+  const std::string path = folder / "zero.safetensors";
+  session.parameters()->save(path);
+  for (int i = 0; i < 5; ++i) session.run();
+  session.parameters()->load(path);
+  session.run();
+  EXPECT_DOUBLE_EQ(session.view(w).as<double>()[0], -0.1);
 }
 
 }  // namespace

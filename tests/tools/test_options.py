@@ -2,7 +2,6 @@
 
 import os
 import resource
-import signal
 import subprocess
 import unittest
 
@@ -42,10 +41,40 @@ class Options(CommandTest):
             ("--seed", "99999999999999999999"),
             ("--threads", "99999999999999999999"),
             ("--lr", "fast"),
+            ("--epochs", "1.5"),
+            ("--epochs", "0x10"),
+            ("--epochs", ""),
+            ("--save", ""),
+            ("--metrics", ""),
             ("--log-level", "loud"),
         ):
             with self.subTest(option=option, value=value):
                 self.assert_refused(["train", option, value], option)
+
+    def test_a_leading_zero_is_not_octal(self):
+        path = self.path("metrics.jsonl")
+        self.assert_runs(*small_train(self.data(), "--epochs", "010", "--metrics", path))
+        with open(path) as file:
+            self.assertEqual(len(file.readlines()), 10)
+
+    def test_one_file_for_two_things(self):
+        path = self.path("both")
+        self.assert_refused(
+            small_train(self.data(), "--save", path, "--metrics", path), "same file"
+        )
+        self.assertFalse(os.path.exists(path))
+
+    def test_check_finite_covers_the_last_update(self):
+        save = self.path("broken.safetensors")
+        result = self.run_command(
+            *small_train(
+                self.data(), "--epochs", "1", "--optimizer", "sgd", "--lr", "1e39",
+                "--batch", "1000", "--check-finite", "--save", save,
+            )
+        )
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("check_finite", result.stderr)
+        self.assertFalse(os.path.exists(save))
 
     def test_the_last_of_an_option_counts(self):
         result = self.assert_runs(*small_train(self.data(), "--epochs", "1"))
@@ -105,7 +134,6 @@ class Outputs(CommandTest):
 
     def test_full_disk_for_the_model_keeps_the_old_one(self):
         def limit_file_size():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
         os.mkdir(self.path("out"))

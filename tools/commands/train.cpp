@@ -39,7 +39,9 @@ class Trainer {
         sizes_(mlp_sizes(train_data_.pixels(), options.model.hidden, ImageDataset::kClasses)),
         training_(sizes_, options.model.batch, train_data_.count(), training_options(options)),
         evaluation_(sizes_, EvalOptions{}.batch, test_data_.count(),
-                    {.threads = options.threads, .parameters = training_.parameters()}),
+                    {.threads = options.threads,
+                     .parameters = training_.parameters(),
+                     .check_finite = options.check_finite}),
         base_rate_(training_.runner(0).session().learning_rate()),
         progress_(options.epochs, train_data_.count()) {
     check(train_data_.rows() == test_data_.rows() && train_data_.columns() == test_data_.columns(),
@@ -152,6 +154,9 @@ class Trainer {
 }  // namespace
 
 int train(const TrainOptions& options) {
+  check(options.save.empty() || std::filesystem::weakly_canonical(options.save) !=
+                                    std::filesystem::weakly_canonical(options.metrics),
+        "--save and --metrics name the same file, ", options.save);
   if (!options.save.empty()) check_save_path(options.save);
   return Trainer(options).run();
 }

@@ -26,6 +26,9 @@ class GzipFile {
     std::error_code ignored;
     check(!std::filesystem::is_directory(path, ignored), path, ": is a folder, not an IDX file");
     errno = 0;
+    check(
+        !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored),
+        path, ": is not a regular file");
     file_ = gzopen(path.c_str(), "rb");
     check(file_ != nullptr, path, ": ", errno != 0 ? std::strerror(errno) : "cannot be opened");
     gzbuffer(file_, 1 << 17);
