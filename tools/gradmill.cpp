@@ -157,6 +157,11 @@ int run(int argc, char** argv) {
 
   for (CLI::App* command : {&train_app, &eval_app, &plan_app}) command->fallthrough();
 
+  // The parser would only say that a command is missing.
+  const std::string_view first = argc > 1 ? argv[1] : "train";
+  if (!first.starts_with('-') && first != "train" && first != "eval" && first != "plan") {
+    fail("'", first, "' is not a command: train, eval and plan are");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -44,6 +44,11 @@ class DataFiles(CommandTest):
         os.mkdir(path)
         self.assert_refused(small_train(self.folder_of_data), path, "folder")
 
+    def test_file_is_a_pipe(self):
+        path = self.replace("train_labels", None)
+        os.mkfifo(path)
+        self.assert_refused(small_train(self.folder_of_data), path, "regular file")
+
     def test_wrong_magic(self):
         path = self.replace("train_images", idx([40, 8, 8], bytes(40 * 64), magic=0x0D03))
         self.refused(path, "magic", "0x00000d03", "0x00000803")
@@ -94,7 +99,7 @@ class DataFiles(CommandTest):
 
     def test_no_images(self):
         path = self.replace("train_images", idx([0, 8, 8], b""))
-        self.refused(path, "size 0 is 0")
+        self.refused(path, "dimension 0 has size 0")
 
     def test_sizes_that_overflow(self):
         path = self.replace("train_images", struct.pack(">IIII", 0x803, *[0xFFFFFFFF] * 3))

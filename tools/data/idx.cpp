@@ -89,7 +89,7 @@ IdxArray read_idx(const std::string& path, int rank) {
   std::uint64_t elements = 1;
   for (int axis = 0; axis < rank; ++axis) {
     const std::uint64_t size = next();
-    check(size > 0, path, ": size ", axis, " is 0");
+    check(size > 0, path, ": dimension ", axis, " has size 0; at least 1 is needed");
     check(elements <= kMaxElements / size, path, ": its sizes multiply to more than ", kMaxElements,
           " elements");
     elements *= size;
