@@ -4,6 +4,7 @@
 
 #include <gradmill/graph/copy.h>
 #include <gradmill/graph/finite_check.h>
+#include <gradmill/graph/in_place.h>
 #include <gradmill/graph/memory_planner.h>
 #include <gradmill/graph/schedule.h>
 #include <gradmill/runtime/error.h>
@@ -58,7 +59,7 @@ class Compiler {
     }
     derive_predecessors(plan_);
     const Precedence precedence(plan_.steps);
-    write_in_place(precedence);
+    renumber(write_in_place(plan_, precedence, in_place_));
     plan_memory(plan_, precedence);
     find_feeds();
     result_.plan = std::move(plan_);
@@ -66,13 +67,6 @@ class Compiler {
   }
 
  private:
-  struct InPlace {
-    int first_step;  // of the node
-    int steps;
-    int input;   // buffer
-    int output;  // buffer
-  };
-
   int add_buffer(PlanBuffer buffer) {
     plan_.buffers.push_back(std::move(buffer));
     return static_cast<int>(plan_.buffers.size()) - 1;
@@ -170,7 +164,13 @@ class Compiler {
     }
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       for (std::size_t i = 0; i < inputs.size(); ++i) {
-        if (!node.op->in_place(static_cast<int>(i), static_cast<int>(k), inputs)) continue;
+        // The same bytes may come in twice, and be read in another order the second time.
+        bool allowed = true;
+        for (std::size_t j = 0; j < inputs.size(); ++j) {
+          if (input_buffers[j] != input_buffers[i]) continue;
+          allowed = allowed && node.op->in_place(static_cast<int>(j), static_cast<int>(k), inputs);
+        }
+        if (!allowed) continue;
         in_place_.push_back({first, kernel->phases(), input_buffers[i], step.outputs[k]});
       }
     }
@@ -215,61 +215,10 @@ class Compiler {
     plan_.steps.push_back(std::move(step));
   }
 
-  // A node writes over an input where all other uses of that input come before it anyway.
-  void write_in_place(const Precedence& precedence) {
-    std::vector<std::vector<int>> uses(plan_.buffers.size());
-    for (int index = 0; index < static_cast<int>(plan_.steps.size()); ++index) {
-      for (const int buffer : plan_.steps[at(index)].inputs) uses[at(buffer)].push_back(index);
-      for (const int buffer : plan_.steps[at(index)].writes) uses[at(buffer)].push_back(index);
-    }
-    std::vector<int> renamed(plan_.buffers.size());
-    for (int i = 0; i < static_cast<int>(renamed.size()); ++i) renamed[at(i)] = i;
-    std::vector<bool> taken(plan_.buffers.size(),
-                            false);  // outputs that already lie over something
-    for (const InPlace& wish : in_place_) {
-      const int input = renamed[at(wish.input)];
-      const PlanBuffer& source = plan_.buffers[at(input)];
-      const PlanBuffer& target = plan_.buffers[at(wish.output)];
-      if (taken[at(wish.output)] || source.place != Place::arena || source.keep ||
-          source.bytes != target.bytes) {
-        continue;
-      }
-      const bool last_use = std::ranges::all_of(uses[at(input)], [&](int use) {
-        return (use >= wish.first_step && use < wish.first_step + wish.steps) ||
-               precedence.before(use, wish.first_step);
-      });
-      // A second output of the same node must not land on the same input.
-      const bool free =
-          std::ranges::none_of(plan_.steps[at(wish.first_step)].outputs,
-                               [&](int other) { return renamed[at(other)] == input; });
-      if (!last_use || !free) continue;
-      taken[at(wish.output)] = true;
-      renamed[at(wish.output)] = input;
-      plan_.buffers[at(input)].keep = target.keep;
-      auto& merged = uses[at(input)];
-      merged.insert(merged.end(), uses[at(wish.output)].begin(), uses[at(wish.output)].end());
-    }
-    apply(renamed);
-  }
-
-  // Leaves out the buffers that now lie over others, and renumbers the rest.
-  void apply(const std::vector<int>& renamed) {
-    std::vector<int> number(renamed.size(), -1);
-    std::vector<PlanBuffer> kept;
-    for (int i = 0; i < static_cast<int>(renamed.size()); ++i) {
-      if (renamed[at(i)] != i) continue;
-      number[at(i)] = static_cast<int>(kept.size());
-      kept.push_back(std::move(plan_.buffers[at(i)]));
-    }
-    const auto follow = [&](int& buffer) { buffer = number[at(renamed[at(buffer)])]; };
-    for (PlanStep& step : plan_.steps) {
-      for (auto* list : {&step.inputs, &step.outputs, &step.writes})
-        std::ranges::for_each(*list, follow);
-      if (step.workspace >= 0) follow(step.workspace);
-    }
+  void renumber(const std::vector<int>& numbers) {
+    const auto follow = [&](int& buffer) { buffer = numbers[at(buffer)]; };
     for (auto& list : buffers_) std::ranges::for_each(list, follow);
     std::ranges::for_each(result_.roots, follow);
-    plan_.buffers = std::move(kept);
   }
 
   void find_feeds() {
@@ -290,7 +239,7 @@ class Compiler {
   std::vector<std::vector<int>> buffers_;  // one a node, one an output
   std::vector<bool> is_root_;              // one a node
   std::vector<int> copies_;                // one a node: the buffer that keeps its result, or -1
-  std::vector<InPlace> in_place_;
+  std::vector<InPlaceWish> in_place_;
   Plan plan_;
   Compiled result_;
 };
