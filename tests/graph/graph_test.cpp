@@ -189,8 +189,7 @@ TEST(Graph, RefusesAnOpThatNamesInputsOrBytesItHasNot) {
   const Value x = graph.input("x", {4});
   for (const int index : {-1, 1, 7}) {
     EXPECT_TRUE(mentions(
-        refused(graph,
-                [&] { graph.add(std::make_shared<LyingOp>(-1, std::vector{index}), {x}); }),
+        refused(graph, [&] { graph.add(std::make_shared<LyingOp>(-1, std::vector{index}), {x}); }),
         {"any", "mutates"}));
   }
   for (const int index : {0, 1}) {

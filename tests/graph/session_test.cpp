@@ -245,9 +245,8 @@ TEST(Session, SessionsThatTrainByTurnsUpdateAsOneWouldAlone) {
   const Value loss_q = sum(q * q);
   Session alone(graph, {.loss = loss_p, .optimizer = AdamW{.lr = 0.1}});
   Session first(graph, {.loss = loss_p, .optimizer = AdamW{.lr = 0.1}});
-  Session second(graph, {.loss = loss_q,
-                         .optimizer = AdamW{.lr = 0.1},
-                         .parameters = first.parameters()});
+  Session second(graph,
+                 {.loss = loss_q, .optimizer = AdamW{.lr = 0.1}, .parameters = first.parameters()});
   for (int i = 0; i < 5; ++i) {
     alone.run();
     first.run();
