@@ -8,10 +8,8 @@
 namespace gradmill {
 namespace {
 
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
-using testing::StartsWith;
 
 // What the probe writes to the given stream; fails the test when its exit status is not 0.
 std::string probe(const std::string& environment, const std::string& mode, bool errors) {
