@@ -7,6 +7,7 @@
 #include <gradmill/graph/in_place.h>
 #include <gradmill/graph/memory_planner.h>
 #include <gradmill/graph/schedule.h>
+#include <gradmill/runtime/alignment.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
 #include <gradmill/runtime/sequential_onednn.h>
@@ -55,7 +56,7 @@ class Compiler {
       result_.roots.push_back(buffer);
     }
     for (const PlanBuffer& buffer : plan_.buffers) {
-      if (buffer.place == Place::arena) plan_.unshared_bytes += (buffer.bytes + 63) / 64 * 64;
+      if (buffer.place == Place::arena) plan_.unshared_bytes += align_up(buffer.bytes);
     }
     derive_predecessors(plan_);
     const Precedence precedence(plan_.steps);

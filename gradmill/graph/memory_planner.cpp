@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include <gradmill/runtime/alignment.h>
+
 namespace gradmill {
 namespace {
-
-constexpr std::size_t kAlignment = 64;
-
-std::size_t align(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // The steps that touch a buffer, in plan order. The first writes it, and precedes the others.
 std::vector<std::vector<int>> uses_of(const Plan& plan) {
@@ -53,14 +51,14 @@ void plan_memory(Plan& plan, const Precedence& precedence) {
     std::size_t offset = 0;
     for (const int other : placed) {
       const PlanBuffer& taken = plan.buffers[static_cast<std::size_t>(other)];
-      if (taken.offset + align(taken.bytes) <= offset) continue;
-      if (offset + align(buffer.bytes) <= taken.offset) break;
+      if (taken.offset + align_up(taken.bytes) <= offset) continue;
+      if (offset + align_up(buffer.bytes) <= taken.offset) break;
       if (!done_before(index, other) && !done_before(other, index)) {
-        offset = taken.offset + align(taken.bytes);
+        offset = taken.offset + align_up(taken.bytes);
       }
     }
     buffer.offset = offset;
-    plan.arena_bytes = std::max(plan.arena_bytes, offset + align(buffer.bytes));
+    plan.arena_bytes = std::max(plan.arena_bytes, offset + align_up(buffer.bytes));
     const auto at = std::ranges::upper_bound(placed, offset, {}, [&](int i) {
       return plan.buffers[static_cast<std::size_t>(i)].offset;
     });

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include <gradmill/runtime/alignment.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/flow.h>
 #include <gradmill/runtime/sequential_onednn.h>
@@ -17,10 +18,7 @@
 namespace gradmill {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 constexpr std::uint64_t kNoFailure = std::numeric_limits<std::uint64_t>::max();
-
-std::size_t align(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // A step with its pointers in place.
 struct BoundStep {
@@ -58,7 +56,7 @@ class FirstFailure {
 };
 
 // On a cache line of its own: runners of one task count tiles here.
-struct alignas(kAlignment) TileCounter {
+struct alignas(kBufferAlignment) TileCounter {
   std::atomic<std::int64_t> next = 0;
 };
 
@@ -109,8 +107,8 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
   check(options.threads >= 1, "threads: at least 1 is needed, got ", options.threads);
   validate(*plan);
   const int slots = options.serial ? 1 : options.threads;
-  scratch_stride = align(plan->scratch_bytes);
-  const std::size_t planned = align(plan->arena_bytes);
+  scratch_stride = align_up(plan->scratch_bytes);
+  const std::size_t planned = align_up(plan->arena_bytes);
   arena = Arena(planned + scratch_stride * static_cast<std::size_t>(slots));
   scratch = arena.data() + planned;
 

@@ -44,6 +44,16 @@ Array reference_gradient(const Array& logits, const Labels& labels) {
   return map(gradient, [&](double g) { return g / static_cast<double>(gradient.shape[0]); });
 }
 
+void expect_loss_and_gradient(const Array& logits, const Labels& labels) {
+  expect_values(
+      with(labels),
+      [&](const std::vector<Array>& x) { return Array({}, {cross_entropy(x[0], labels)}); },
+      {logits}, {.f32 = 2e-6, .f64 = 1e-13});
+  expect_values(gradient_with(labels),
+                [&](const std::vector<Array>& x) { return reference_gradient(x[0], labels); },
+                {logits}, {.f32 = 1e-6, .f64 = 1e-13});
+}
+
 TEST(CrossEntropy, LossAndGradientMatchTheReferenceOverRandomShapes) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Random random(seed);
@@ -52,13 +62,7 @@ TEST(CrossEntropy, LossAndGradientMatchTheReferenceOverRandomShapes) {
     SCOPED_TRACE(cat("seed ", seed, ": ", rows, " x ", classes));
     const Labels labels = random_labels(random, rows, classes);
     const Array logits = random.array({rows, classes}, -9, 9);
-    expect_values(
-        with(labels),
-        [&](const std::vector<Array>& x) { return Array({}, {cross_entropy(x[0], labels)}); },
-        {logits}, {.f32 = 2e-6, .f64 = 1e-13});
-    expect_values(gradient_with(labels),
-                  [&](const std::vector<Array>& x) { return reference_gradient(x[0], labels); },
-                  {logits}, {.f32 = 1e-6, .f64 = 1e-13});
+    expect_loss_and_gradient(logits, labels);
   }
 }
 
@@ -69,13 +73,7 @@ TEST(CrossEntropy, ManyRowsAndClassesMatchTheReference) {
     Random random(1);
     const Labels labels = random_labels(random, rows, classes);
     const Array logits = random.array({rows, classes}, -3, 3);
-    expect_values(
-        with(labels),
-        [&](const std::vector<Array>& x) { return Array({}, {cross_entropy(x[0], labels)}); },
-        {logits}, {.f32 = 2e-6, .f64 = 1e-13});
-    expect_values(gradient_with(labels),
-                  [&](const std::vector<Array>& x) { return reference_gradient(x[0], labels); },
-                  {logits}, {.f32 = 1e-6, .f64 = 1e-13});
+    expect_loss_and_gradient(logits, labels);
   }
 }
 
