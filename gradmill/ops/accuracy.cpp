@@ -19,7 +19,7 @@ template <class T>
 class AccuracyKernel : public Kernel {
  public:
   AccuracyKernel(const Shape& logits, std::string_view name)
-      : classes_(logits[1]), tiles_(logits[0], logits[1]), name_(name) {}
+      : labels_({logits[0]}), classes_(logits[1]), tiles_(logits[0], logits[1]), name_(name) {}
 
   int phases() const override { return 2; }
   std::int64_t tiles(int phase) const override { return phase == 0 ? tiles_.count() : 1; }
@@ -33,7 +33,7 @@ class AccuracyKernel : public Kernel {
     if (phase == 0) {
       const auto* labels = run.input<std::int64_t>(1);
       for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
-        check_label("accuracy", name_, row, labels[row], classes_);
+        check_label("accuracy", name_, labels[row], row, labels_, classes_);
         hits += argmax(run.input<T>(0) + row * classes_, classes_) == labels[row] ? 1 : 0;
       }
       counts[tile] = hits;
@@ -49,6 +49,7 @@ class AccuracyKernel : public Kernel {
   }
 
  private:
+  Shape labels_;
   std::int64_t classes_;
   RowTiles tiles_;
   std::string name_;

@@ -1,102 +1,65 @@
 #include <gradmill/ops/cross_entropy.h>
 
-#include <cmath>
+#include <iomanip>
 
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/cross_entropy_kernel.h>
-#include <gradmill/ops/labels.h>
 #include <gradmill/ops/reduce.h>
+#include <gradmill/ops/reshape.h>
 #include <gradmill/ops/softmax.h>
+#include <gradmill/runtime/error.h>
 
 namespace gradmill {
 namespace {
 
-// What one node computes of: loss (scalar), sums [B] and gradient [B, C].
-enum class Parts { loss_and_sums, gradient, loss_and_gradient };
+using Parts = CrossEntropyParts;
+using Settings = CrossEntropySettings;
 
-template <class T>
-class CrossEntropyKernel : public Kernel {
+std::string_view to_string(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none: return "none";
+    case Reduction::mean: return "mean";
+    case Reduction::sum: return "sum";
+  }
+  return "?";
+}
+
+// [B, d1, ...] of [B, C, d1, ...].
+Shape lines_of(const Shape& logits) {
+  std::vector<std::int64_t> sizes = logits.sizes();
+  sizes.erase(sizes.begin() + 1);
+  return Shape(std::move(sizes));
+}
+
+// `x`, one number a line, or a scalar, so that it broadcasts over the logits' classes.
+Value along_classes(Value x, const Shape& logits) {
+  if (x.shape().rank() == 0) return x;
+  std::vector<std::int64_t> sizes = logits.sizes();
+  sizes[1] = 1;
+  return reshape(x, std::move(sizes));
+}
+
+// `weight` [C] so that it broadcasts over the logits.
+Value along_lines(Value weight, const Shape& logits) {
+  std::vector<std::int64_t> sizes(static_cast<std::size_t>(logits.rank() - 1), 1);
+  sizes[0] = logits[1];
+  return reshape(weight, std::move(sizes));
+}
+
+// What forward, backward and both have in common. The first inputs are logits, targets and, where
+// there is one, the weight.
+class CrossEntropyOp : public Op {
  public:
-  CrossEntropyKernel(Parts parts, const Shape& logits, std::string_view name)
-      : parts_(parts), classes_(logits[1]), tiles_(logits[0], logits[1]), name_(name) {}
+  CrossEntropyOp(Parts parts, const Settings& settings, bool weighted)
+      : parts_(parts), settings_(settings), weighted_(weighted) {}
 
-  int phases() const override { return parts_ == Parts::gradient ? 1 : 2; }
-  std::int64_t tiles(int phase) const override { return phase == 0 ? tiles_.count() : 1; }
-
-  // One partial loss a tile, in double: the rows are then summed in one order, whoever ran them.
-  std::size_t workspace_bytes() const override {
-    return parts_ == Parts::gradient ? 0
-                                     : static_cast<std::size_t>(tiles_.count()) * sizeof(double);
-  }
-
-  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
-    if (phase == 0) {
-      run_rows(tile, run);
-      return;
-    }
-    const double* partial = run.workspace<double>();
-    double total = 0;
-    for (std::int64_t i = 0; i < tiles_.count(); ++i) total += partial[i];
-    *run.output<T>(0) = static_cast<T>(total / static_cast<double>(tiles_.rows));
-  }
-
-  std::string description() const override {
-    return cat(parts_ == Parts::loss_and_sums ? "loss"
-               : parts_ == Parts::gradient    ? "gradient"
-                                              : "loss and gradient",
-               " by rows, ", tiles_.count(), " tiles of ", tiles_.grain);
-  }
-
- private:
-  void run_rows(std::int64_t tile, const KernelRun& run) const {
-    const T* logits = run.input<T>(0);
-    const std::int64_t* labels = run.input<std::int64_t>(1);
-    double total = 0;
-    for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
-      check_label("cross_entropy", name_, row, labels[row], classes_);
-      const T* z = logits + row * classes_;
-      RowLoss<T> loss{};
-      switch (parts_) {
-        case Parts::loss_and_sums:
-          loss = row_loss(z, classes_, labels[row]);
-          run.output<T>(1)[row] = loss.sum;
-          break;
-        case Parts::gradient:
-          row_gradient(z, classes_, labels[row], run.input<T>(2)[row], scale(run.input<T>(3)),
-                       run.output<T>(0) + row * classes_);
-          continue;
-        case Parts::loss_and_gradient:
-          loss = row_loss_and_gradient(z, classes_, labels[row], scale(run.input<T>(2)),
-                                       run.output<T>(1) + row * classes_);
-          break;
-      }
-      total += std::log(static_cast<double>(loss.sum)) - static_cast<double>(loss.label_offset);
-    }
-    if (parts_ != Parts::gradient) run.workspace<double>()[tile] = total;
-  }
-
-  T scale(const T* upstream) const { return *upstream / static_cast<T>(tiles_.rows); }
-
-  Parts parts_;
-  std::int64_t classes_;
-  RowTiles tiles_;
-  std::string name_;
-};
-
-class CrossEntropyBase : public Op {
- public:
-  explicit CrossEntropyBase(Parts parts) : parts_(parts) {}
-
-  bool differentiable(int input) const override { return input == 0; }
   bool fallible() const override { return true; }
 
-  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    const Type& logits = context.inputs[0];
-    if (logits.dtype == DType::f32) {
-      return std::make_unique<CrossEntropyKernel<float>>(parts_, logits.shape, context.name);
-    }
-    return std::make_unique<CrossEntropyKernel<double>>(parts_, logits.shape, context.name);
+  std::string attributes() const override {
+    return cat("reduction=", to_string(settings_.reduction),
+               " ignore_index=", settings_.ignore_index, std::setprecision(17),
+               " label_smoothing=", settings_.label_smoothing, subtract() ? "" : " p only");
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
@@ -105,19 +68,79 @@ class CrossEntropyBase : public Op {
     return cost;
   }
 
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    return make_cross_entropy({.parts = parts_,
+                               .settings = settings_,
+                               .logits = context.inputs[0],
+                               .lines = lines_of(context.inputs[0].shape),
+                               .labels = context.inputs[1].dtype == DType::i64,
+                               .weighted = weighted_,
+                               .subtract = subtract(),
+                               .name = std::string(context.name)});
+  }
+
+ protected:
+  const Settings& settings() const { return settings_; }
+  bool weighted() const { return weighted_; }
+  virtual bool subtract() const { return true; }
+
+  Type loss_type(const Type& logits) const {
+    return {logits.dtype,
+            settings_.reduction == Reduction::none ? lines_of(logits.shape) : Shape()};
+  }
+
+  void check_inputs(std::span<const Type> inputs) const {
+    const Type& logits = inputs[0];
+    const Type& targets = inputs[1];
+    check(is_floating(logits.dtype) && logits.shape.rank() >= 2,
+          "logits must be f32 or f64 of shape [B, C] or [B, C, d1, ...], got ", logits);
+    const Type labels{DType::i64, lines_of(logits.shape)};
+    check(targets == labels || targets == logits, "targets for logits ", logits,
+          " must be labels, ", labels, ", or probabilities, ", logits, ", got ", targets);
+    if (weighted_) {
+      const Type weight{logits.dtype, Shape({logits.shape[1]})};
+      check(inputs[2] == weight, "the weight of the classes for logits ", logits, " must be ",
+            weight, ", got ", inputs[2]);
+    }
+    check(settings_.label_smoothing >= 0 && settings_.label_smoothing <= 1,
+          "label_smoothing must be in [0, 1], got ", settings_.label_smoothing);
+    check(targets == labels || settings_.ignore_index < 0,
+          "ignore_index is for labels, and targets ", targets, " are probabilities; got ",
+          settings_.ignore_index);
+  }
+
+  void check_weight_is_given(const GradientContext& context) const {
+    check(!weighted_ || !context.needed[2], "the weight of the classes has no gradient");
+  }
+
+  // (1 - e) w_k g of each line: how much a unit of probability weighs.
+  Value target_weight(std::span<const Value> inputs, Value upstream) const {
+    const Shape& logits = inputs[0].shape();
+    double factor = 1 - settings_.label_smoothing;
+    if (settings_.reduction == Reduction::mean) {
+      factor /= static_cast<double>(lines_of(logits).elements());
+    }
+    const Value result = along_classes(upstream * factor, logits);
+    return weighted_ ? result * along_lines(inputs[2], logits) : result;
+  }
+
  private:
   Parts parts_;
+  Settings settings_;
+  bool weighted_;
 };
 
-// Inputs: logits, labels, upstream. Outputs: loss, gradient.
-class CrossEntropyTrain final : public CrossEntropyBase {
+// Further input: upstream. Outputs: loss, gradient.
+class CrossEntropyTrain final : public CrossEntropyOp {
  public:
-  CrossEntropyTrain() : CrossEntropyBase(Parts::loss_and_gradient) {}
+  CrossEntropyTrain(const Settings& settings, bool weighted)
+      : CrossEntropyOp(Parts::loss_and_gradient, settings, weighted) {}
   std::string_view name() const override { return "cross_entropy_with_gradient"; }
+  bool differentiable(int) const override { return false; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    check_logits_and_labels(inputs[0], inputs[1]);
-    return {{inputs[0].dtype, {}}, inputs[0]};
+    check_inputs(inputs);
+    return {loss_type(inputs[0]), inputs[0]};
   }
 
   bool in_place(int input, int output, std::span<const Type>) const override {
@@ -125,80 +148,119 @@ class CrossEntropyTrain final : public CrossEntropyBase {
   }
 };
 
-// Inputs: logits, labels, sums, upstream. Output: gradient.
-class CrossEntropyBackward final : public CrossEntropyBase {
+// Further inputs: rest, upstream. Output: the gradient, or its first term p Q g alone.
+class CrossEntropyBackward final : public CrossEntropyOp {
  public:
-  CrossEntropyBackward() : CrossEntropyBase(Parts::gradient) {}
+  CrossEntropyBackward(const Settings& settings, bool weighted, bool subtract)
+      : CrossEntropyOp(Parts::gradient, settings, weighted), subtract_(subtract) {}
   std::string_view name() const override { return "cross_entropy_backward"; }
+  bool subtract() const override { return subtract_; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    check_logits_and_labels(inputs[0], inputs[1]);
+    check_inputs(inputs);
     return {inputs[0]};
   }
 
-  // The sums are a function of the logits, and part of that derivative.
-  bool differentiable(int input) const override { return input == 0 || input == 3; }
-
-  // Of g_j = (p_j - y_j) u / B along an upstream G: d/dz_j = p_j (G_j - sum_k G_k p_k) u / B, and
-  // d/du = sum_j G_j (p_j - y_j) / B.
+  // Of y_j = (p_j Q - q_j) g along an upstream u, with P_j = p_j Q g:
+  //   dz_k = P_k (u_k - sum_j p_j u_j),   dg = sum_j u_j y_j / g,
+  //   dt_k = (1 - e) w_k g (sum_j p_j u_j - u_k).
+  // `rest` is a function of the logits, and part of dz.
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value logits = context.inputs[0];
-    const Value upstream = context.inputs[3];
-    const Value flow = context.upstream[0];
-    Graph& graph = logits.graph();
-    std::vector<Value> gradients(4);
-    if (context.needed[0]) {
-      const Value p = softmax(logits, 1);
-      const Value centered = sub(flow, sum(mul(p, flow), {1}, true));
-      gradients[0] =
-          mul(mul(p, centered), mul(upstream, 1.0 / static_cast<double>(logits.shape()[0])));
+    const Value u = context.upstream[0];
+    const std::size_t last = context.inputs.size() - 1;
+    std::vector<Value> gradients(context.inputs.size());
+    check_weight_is_given(context);
+    const bool probabilities = context.needed[1] && is_floating(context.inputs[1].dtype());
+    if (context.needed[0] || probabilities) {
+      const Value mean = sum(softmax(logits, 1) * u, {1}, true);
+      if (context.needed[0]) gradients[0] = again(context.inputs, false) * (u - mean);
+      if (probabilities) {
+        const Value weight = target_weight(context.inputs, context.inputs[last]);
+        gradients[1] = weight * (subtract_ ? mean - u : mean + u * 0.0);
+      }
     }
-    if (context.needed[3]) {
-      const Value one = graph.constant(1.0, {}, logits.dtype());
-      const Value unit = graph.add(std::make_shared<CrossEntropyBackward>(),
-                                   {logits, context.inputs[1], context.inputs[2], one})[0];
-      gradients[3] = sum(mul(flow, unit));
+    if (context.needed[last]) {
+      std::vector<Value> inputs(context.inputs.begin(), context.inputs.end());
+      const Shape shape = inputs[last].shape();
+      inputs[last] = logits.graph().constant(1.0, shape, logits.dtype());
+      const Value unit = u * again(inputs, subtract_);
+      gradients[last] = shape.rank() == 0 ? sum(unit) : sum(unit, {1});
     }
     return gradients;
+  }
+
+  bool differentiable(int input) const override {
+    const int rest = weighted() ? 3 : 2;
+    return input != rest;
   }
 
   bool in_place(int input, int output, std::span<const Type>) const override {
     return input == 0 && output == 0;
   }
+
+ private:
+  Value again(std::span<const Value> inputs, bool subtract) const {
+    return inputs[0].graph().add(
+        std::make_shared<CrossEntropyBackward>(settings(), weighted(), subtract), inputs)[0];
+  }
+
+  bool subtract_;
 };
 
-// Inputs: logits, labels. Outputs: loss, sums.
-class CrossEntropy final : public CrossEntropyBase {
+// Outputs: loss, rest.
+class CrossEntropy final : public CrossEntropyOp {
  public:
-  CrossEntropy() : CrossEntropyBase(Parts::loss_and_sums) {}
+  CrossEntropy(const Settings& settings, bool weighted)
+      : CrossEntropyOp(Parts::loss, settings, weighted) {}
   std::string_view name() const override { return "cross_entropy"; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    check_logits_and_labels(inputs[0], inputs[1]);
-    return {{inputs[0].dtype, {}}, {inputs[0].dtype, Shape({inputs[0].shape[0]})}};
+    check_inputs(inputs);
+    return {loss_type(inputs[0]), {inputs[0].dtype, lines_of(inputs[0].shape)}};
   }
 
   std::vector<Value> gradient(const GradientContext& context) const override {
+    check_weight_is_given(context);
     const Value logits = context.inputs[0];
-    return {
-        logits.graph().add(std::make_shared<CrossEntropyBackward>(),
-                           {logits, context.inputs[1], context.outputs[1], context.upstream[0]})[0],
-        Value()};
+    const Value upstream = context.upstream[0];
+    std::vector<Value> gradients(context.inputs.size());
+    if (context.needed[0]) {
+      std::vector<Value> inputs(context.inputs.begin(), context.inputs.end());
+      inputs.insert(inputs.end(), {context.outputs[1], upstream});
+      gradients[0] = logits.graph().add(
+          std::make_shared<CrossEntropyBackward>(settings(), weighted(), true), inputs)[0];
+    }
+    if (context.needed[1] && is_floating(context.inputs[1].dtype())) {
+      gradients[1] = neg(target_weight(context.inputs, upstream) * log_softmax(logits, 1));
+    }
+    return gradients;
   }
 
   // Both passes over the logits become one. The backward node was made from this one's inputs.
   std::optional<Absorbed> absorb(const Absorption& offer) const override {
-    const bool backward = dynamic_cast<const CrossEntropyBackward*>(&offer.consumer) != nullptr;
-    if (!backward || offer.from_producer[2] != 1 || offer.from_producer[3] >= 0)
-      return std::nullopt;
-    return Absorbed{std::make_shared<CrossEntropyTrain>(), {3}, {0, -1}};
+    const auto* backward = dynamic_cast<const CrossEntropyBackward*>(&offer.consumer);
+    if (backward == nullptr || !backward->subtract()) return std::nullopt;
+    const int upstream = weighted() ? 4 : 3;
+    const auto from = [&](int input) {
+      return offer.from_producer[static_cast<std::size_t>(input)];
+    };
+    if (from(upstream - 1) != 1 || from(upstream) >= 0) return std::nullopt;
+    return Absorbed{
+        std::make_shared<CrossEntropyTrain>(settings(), weighted()), {upstream}, {0, -1}};
   }
 };
 
 }  // namespace
 
-Value cross_entropy(Value logits, Value labels, std::string name) {
-  return logits.graph().add(std::make_shared<CrossEntropy>(), {logits, labels}, std::move(name))[0];
+Value cross_entropy(Value logits, Value targets, const CrossEntropyOptions& options,
+                    std::string name) {
+  const bool weighted = static_cast<bool>(options.weight);
+  std::vector<Value> inputs = {logits, targets};
+  if (weighted) inputs.push_back(options.weight);
+  const Settings settings{options.reduction, options.ignore_index, options.label_smoothing};
+  return logits.graph().add(std::make_shared<CrossEntropy>(settings, weighted), inputs,
+                            std::move(name))[0];
 }
 
 }  // namespace gradmill

@@ -1,128 +1,258 @@
 #include <gradmill/ops/cross_entropy_kernel.h>
-#include <gradmill/ops/simd.h>
 
-// Highway needs this order.
-// clang-format off
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "gradmill/ops/cross_entropy_kernel.cpp"
-#include <hwy/foreach_target.h>
-#include <hwy/highway.h>
-#include <gradmill/ops/vector_math-inl.h>
-// clang-format on
+#include <algorithm>
+#include <bit>
+#include <vector>
 
-HWY_BEFORE_NAMESPACE();
+#include <gradmill/ops/cross_entropy_columns.h>
+#include <gradmill/ops/cross_entropy_rows.h>
+#include <gradmill/ops/elementwise.h>
+#include <gradmill/ops/labels.h>
+#include <gradmill/ops/middle_axis.h>
+
 namespace gradmill {
-namespace HWY_NAMESPACE {
 namespace {
 
-// Lanes behind a row's end, so that they add nothing to a sum of exponentials.
+using Parts = CrossEntropyParts;
+
+// The buffers of a node by what they mean; null where it has none.
 template <class T>
-constexpr T kNothing = -std::numeric_limits<T>::infinity();
+struct Buffers {
+  Buffers(const CrossEntropyProblem& problem, const KernelRun& run) : logits(run.input<T>(0)) {
+    int input = 1;
+    if (problem.labels) {
+      labels = run.input<std::int64_t>(input++);
+    } else {
+      probabilities = run.input<T>(input++);
+    }
+    if (problem.weighted) weight = run.input<T>(input++);
+    if (problem.parts == Parts::gradient) known_rest = run.input<T>(input++);
+    if (problem.parts != Parts::loss) upstream = run.input<T>(input++);
+    if (problem.parts != Parts::gradient) loss = run.output<T>(0);
+    if (problem.parts == Parts::loss) rest = run.output<T>(1);
+    if (problem.parts == Parts::gradient) gradient = run.output<T>(0);
+    if (problem.parts == Parts::loss_and_gradient) gradient = run.output<T>(1);
+  }
+
+  const T* logits;
+  const std::int64_t* labels = nullptr;
+  const T* probabilities = nullptr;
+  const T* weight = nullptr;
+  const T* known_rest = nullptr;
+  const T* upstream = nullptr;
+  T* loss = nullptr;
+  T* rest = nullptr;
+  T* gradient = nullptr;
+};
 
 template <class T>
-RowLoss<T> loss(const T* z, std::int64_t n, std::int64_t label) {
-  const hn::ScalableTag<T> d;
-  const T m = row_max(d, z, n);
-  const auto most = hn::Set(d, m);
-  BlockedSum sum(d);
-  for_vectors(d, n, kNothing<T>, [&](auto load, auto) HWY_ATTR {
-    sum.add(d, exp_of_nonpositive(d, hn::Sub(load(z), most)));
-  });
-  return {sum.sum(d), z[label] - m};
-}
+class CrossEntropyKernel final : public Kernel {
+ public:
+  explicit CrossEntropyKernel(CrossEntropyProblem problem)
+      : problem_(std::move(problem)),
+        axis_(problem_.logits.shape, 1),
+        label_tiles_{axis_.lines(), kLabels},
+        reduced_(problem_.settings.reduction != Reduction::none) {
+    if (problem_.labels) stages_.push_back(Stage::labels);
+    stages_.push_back(Stage::lines);
+    if (reduced_ && problem_.parts != Parts::gradient) stages_.push_back(Stage::total);
+    small_ = label_tiles_.count() == 1 && axis_.tiles() == 1;
+  }
 
-template <class T>
-void gradient(const T* z, std::int64_t n, std::int64_t label, T sum, T scale, T* dz) {
-  const hn::ScalableTag<T> d;
-  const auto most = hn::Set(d, row_max(d, z, n));
-  const auto factor = hn::Set(d, scale / sum);
-  for_vectors(d, n, kNothing<T>, [&](auto load, auto store) HWY_ATTR {
-    store(hn::Mul(exp_of_nonpositive(d, hn::Sub(load(z), most)), factor), dz);
-  });
-  dz[label] -= scale;
-}
+  // What is one tile in every stage is one tile altogether.
+  int phases() const override { return small_ ? 1 : static_cast<int>(stages_.size()); }
 
-// Each exponential is taken once: it waits in dz until the sum is known.
-template <class T>
-RowLoss<T> loss_and_gradient(const T* z, std::int64_t n, std::int64_t label, T scale, T* dz) {
-  const hn::ScalableTag<T> d;
-  const T m = row_max(d, z, n);
-  const T offset = z[label] - m;
-  const auto most = hn::Set(d, m);
-  BlockedSum terms(d);
-  for_vectors(d, n, kNothing<T>, [&](auto load, auto store) HWY_ATTR {
-    const auto e = exp_of_nonpositive(d, hn::Sub(load(z), most));
-    store(e, dz);
-    terms.add(d, e);
-  });
-  const T sum = terms.sum(d);
-  const auto factor = hn::Set(d, scale / sum);
-  for_vectors(d, n, T(0),
-              [&](auto load, auto store) HWY_ATTR { store(hn::Mul(load(dz), factor), dz); });
-  dz[label] -= scale;
-  return {sum, offset};
-}
+  std::int64_t tiles(int phase) const override {
+    if (small_) return 1;
+    switch (stages_[static_cast<std::size_t>(phase)]) {
+      case Stage::labels: return label_tiles_.count();
+      case Stage::lines: return axis_.tiles();
+      case Stage::total: return 1;
+    }
+    return 1;
+  }
 
-RowLoss<float> loss_f32(const float* z, std::int64_t n, std::int64_t label) {
-  return loss(z, n, label);
-}
-RowLoss<double> loss_f64(const double* z, std::int64_t n, std::int64_t label) {
-  return loss(z, n, label);
-}
-RowLoss<float> both_f32(const float* z, std::int64_t n, std::int64_t label, float scale,
-                        float* dz) {
-  return loss_and_gradient(z, n, label, scale, dz);
-}
-RowLoss<double> both_f64(const double* z, std::int64_t n, std::int64_t label, double scale,
-                         double* dz) {
-  return loss_and_gradient(z, n, label, scale, dz);
-}
-void gradient_f32(const float* z, std::int64_t n, std::int64_t label, float sum, float scale,
-                  float* dz) {
-  gradient(z, n, label, sum, scale, dz);
-}
-void gradient_f64(const double* z, std::int64_t n, std::int64_t label, double sum, double scale,
-                  double* dz) {
-  gradient(z, n, label, sum, scale, dz);
-}
+  // One partial sum a tile, in double: they are then added up in one order, whoever ran the tiles.
+  std::size_t workspace_bytes() const override {
+    return static_cast<std::size_t>(label_tiles_.count() + axis_.tiles()) * sizeof(double);
+  }
+  std::size_t scratch_bytes() const override {
+    if (axis_.inner == 1) return 0;
+    return ColumnLines<T>::kRows * static_cast<std::size_t>(axis_.columns) * sizeof(T);
+  }
+
+  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
+    if (!small_) return run_stage(stages_[static_cast<std::size_t>(phase)], tile, run);
+    for (const Stage stage : stages_) run_stage(stage, 0, run);
+  }
+
+  std::string description() const override {
+    return cat(problem_.parts == Parts::loss       ? "loss"
+               : problem_.parts == Parts::gradient ? "gradient"
+                                                   : "loss and gradient",
+               axis_.inner == 1 ? " by rows, " : " by columns, ", axis_.tiles(), " tiles of ",
+               axis_.units_per_tile * axis_.columns);
+  }
+
+ private:
+  enum class Stage : std::uint8_t { labels, lines, total };
+  static constexpr std::int64_t kLabels = 16384;  // a tile
+
+  void run_stage(Stage stage, std::int64_t tile, const KernelRun& run) const {
+    const Buffers<T> buffers(problem_, run);
+    switch (stage) {
+      case Stage::labels: return check_labels(buffers, tile, run.workspace<double>());
+      case Stage::lines: return run_lines(buffers, tile, run);
+      case Stage::total: break;
+    }
+    const double* partial = run.workspace<double>() + label_tiles_.count();
+    double total = 0;
+    for (std::int64_t i = 0; i < axis_.tiles(); ++i) total += partial[i];
+    *buffers.loss = static_cast<T>(total / divisor(run.workspace<double>()));
+  }
+
+  bool ignored(std::int64_t label) const { return label == problem_.settings.ignore_index; }
+
+  void check_labels(const Buffers<T>& buffers, std::int64_t tile, double* partial) const {
+    double total = 0;
+    for (std::int64_t line = label_tiles_.begin(tile); line < label_tiles_.end(tile); ++line) {
+      const std::int64_t label = buffers.labels[line];
+      if (ignored(label)) continue;
+      check_label("cross_entropy", problem_.name, label, line, problem_.lines, axis_.n);
+      total += buffers.weight != nullptr ? static_cast<double>(buffers.weight[label]) : 1.0;
+    }
+    partial[tile] = total;
+  }
+
+  double divisor(const double* label_totals) const {
+    if (problem_.settings.reduction != Reduction::mean) return 1;
+    if (!problem_.labels) return static_cast<double>(axis_.lines());
+    double total = 0;
+    for (std::int64_t i = 0; i < label_tiles_.count(); ++i) total += label_totals[i];
+    return total;
+  }
+
+  void run_lines(const Buffers<T>& buffers, std::int64_t tile, const KernelRun& run) const {
+    const double smoothing = problem_.settings.label_smoothing;
+    LineTarget<T> target;
+    target.weight = buffers.weight;
+    target.certain = static_cast<T>(1 - smoothing);
+    target.uniform = static_cast<T>(smoothing / static_cast<double>(axis_.n));
+    const double share = divisor(run.workspace<double>());
+    const auto scale = [&](std::int64_t line) {
+      const T upstream = buffers.upstream == nullptr ? T(0) : buffers.upstream[reduced_ ? 0 : line];
+      return static_cast<T>(static_cast<double>(upstream) / share);
+    };
+    double total = 0;
+    axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
+      if (buffers.probabilities != nullptr) {
+        target.probabilities = buffers.probabilities + unit.element;
+      }
+      total += axis_.inner == 1 ? run_row(buffers, unit, target, scale)
+                                : run_columns(buffers, unit, target, scale, run.scratch<T>());
+    });
+    if (problem_.parts != Parts::gradient) {
+      run.workspace<double>()[label_tiles_.count() + tile] = total;
+    }
+  }
+
+  T spike(const LineTarget<T>& target, std::int64_t label) const {
+    return target.certain * (target.weight != nullptr ? target.weight[label] : T(1));
+  }
+
+  // One line whose classes lie side by side; returns its loss.
+  template <class Scale>
+  double run_row(const Buffers<T>& buffers, const MiddleAxis::Unit& unit, LineTarget<T> target,
+                 const Scale& scale) const {
+    const std::int64_t n = axis_.n;
+    const std::int64_t line = unit.line;
+    const T* z = buffers.logits + unit.element;
+    T* dz = buffers.gradient == nullptr ? nullptr : buffers.gradient + unit.element;
+    if (problem_.labels) {
+      if (ignored(buffers.labels[line])) {
+        if (dz != nullptr) std::fill_n(dz, n, T(0));
+        if (buffers.rest != nullptr) buffers.rest[line] = 0;
+        if (!reduced_ && buffers.loss != nullptr) buffers.loss[line] = 0;
+        return 0;
+      }
+      target.label = buffers.labels[line];
+      target.spike = spike(target, target.label);
+    }
+    LineLoss<T> loss{};
+    switch (problem_.parts) {
+      case Parts::gradient:
+        row_gradient(z, n, target, buffers.known_rest[line], scale(line), problem_.subtract, dz);
+        return 0;
+      case Parts::loss:
+        loss = row_loss(z, n, target);
+        buffers.rest[line] = loss.rest;
+        break;
+      case Parts::loss_and_gradient:
+        loss = row_loss_and_gradient(z, n, target, scale(line), dz);
+        break;
+    }
+    const double value = loss.value(target.spike);
+    if (!reduced_) buffers.loss[line] = static_cast<T>(value);
+    return value;
+  }
+
+  // Lines side by side; returns the sum of their losses.
+  template <class Scale>
+  double run_columns(const Buffers<T>& buffers, const MiddleAxis::Unit& unit,
+                     const LineTarget<T>& target, const Scale& scale, T* scratch) const {
+    using Label = typename ColumnLines<T>::Label;
+    const Columns columns{axis_.n, axis_.inner, unit.columns};
+    const ColumnLines<T> lines(scratch, axis_.columns);
+    const auto skipped = [&](std::int64_t c) {
+      return problem_.labels && ignored(buffers.labels[unit.line + c]);
+    };
+    for (std::int64_t c = 0; c < unit.columns; ++c) {
+      const std::int64_t line = unit.line + c;
+      const std::int64_t label = problem_.labels && !skipped(c) ? buffers.labels[line] : -1;
+      lines.label()[c] = std::bit_cast<T>(static_cast<Label>(label));
+      lines.spike()[c] = label < 0 ? T(0) : spike(target, label);
+      lines.scale()[c] = scale(line);
+    }
+    const T* z = buffers.logits + unit.element;
+    T* dz = buffers.gradient == nullptr ? nullptr : buffers.gradient + unit.element;
+    double total = 0;
+    if (problem_.parts == Parts::gradient) {
+      std::copy_n(buffers.known_rest + unit.line, unit.columns, lines.rest());
+      columns_gradient_again(z, columns, target, lines, problem_.subtract, dz);
+    } else {
+      columns_loss(z, columns, target, lines, dz);
+      for (std::int64_t c = 0; c < unit.columns; ++c) {
+        const double value = skipped(c) ? 0 : lines.loss(c).value(lines.spike()[c]);
+        if (!reduced_) buffers.loss[unit.line + c] = static_cast<T>(value);
+        total += value;
+      }
+      if (buffers.rest != nullptr) {
+        std::copy_n(lines.rest(), unit.columns, buffers.rest + unit.line);
+      }
+      if (dz != nullptr) columns_gradient(dz, columns, target, lines, dz);
+    }
+    for (std::int64_t c = 0; dz != nullptr && c < unit.columns; ++c) {
+      if (!skipped(c)) continue;
+      for (std::int64_t i = 0; i < axis_.n; ++i) dz[i * axis_.inner + c] = 0;
+    }
+    return total;
+  }
+
+  CrossEntropyProblem problem_;
+  MiddleAxis axis_;
+  FlatTiles label_tiles_;
+  bool reduced_;
+  bool small_ = false;
+  std::vector<Stage> stages_;
+};
 
 }  // namespace
-}  // namespace HWY_NAMESPACE
-}  // namespace gradmill
-HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
-namespace gradmill {
-
-HWY_EXPORT(loss_f32);
-HWY_EXPORT(loss_f64);
-HWY_EXPORT(both_f32);
-HWY_EXPORT(both_f64);
-HWY_EXPORT(gradient_f32);
-HWY_EXPORT(gradient_f64);
-
-RowLoss<float> row_loss(const float* z, std::int64_t n, std::int64_t label) {
-  return HWY_DYNAMIC_DISPATCH(loss_f32)(z, n, label);
-}
-RowLoss<double> row_loss(const double* z, std::int64_t n, std::int64_t label) {
-  return HWY_DYNAMIC_DISPATCH(loss_f64)(z, n, label);
-}
-RowLoss<float> row_loss_and_gradient(const float* z, std::int64_t n, std::int64_t label,
-                                     float scale, float* dz) {
-  return HWY_DYNAMIC_DISPATCH(both_f32)(z, n, label, scale, dz);
-}
-RowLoss<double> row_loss_and_gradient(const double* z, std::int64_t n, std::int64_t label,
-                                      double scale, double* dz) {
-  return HWY_DYNAMIC_DISPATCH(both_f64)(z, n, label, scale, dz);
-}
-void row_gradient(const float* z, std::int64_t n, std::int64_t label, float sum, float scale,
-                  float* dz) {
-  HWY_DYNAMIC_DISPATCH(gradient_f32)(z, n, label, sum, scale, dz);
-}
-void row_gradient(const double* z, std::int64_t n, std::int64_t label, double sum, double scale,
-                  double* dz) {
-  HWY_DYNAMIC_DISPATCH(gradient_f64)(z, n, label, sum, scale, dz);
+std::unique_ptr<Kernel> make_cross_entropy(const CrossEntropyProblem& problem) {
+  if (problem.logits.dtype == DType::f32) {
+    return std::make_unique<CrossEntropyKernel<float>>(problem);
+  }
+  return std::make_unique<CrossEntropyKernel<double>>(problem);
 }
 
 }  // namespace gradmill
-#endif

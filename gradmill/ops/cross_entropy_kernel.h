@@ -1,31 +1,43 @@
 #pragma once
 
-// Internal: the vector loops of cross-entropy, one row of logits at a time.
+// Internal: cross-entropy as a kernel, forward, backward or both.
 
 #include <cstdint>
+#include <memory>
+#include <string>
+
+#include <gradmill/ops/cross_entropy.h>
+#include <gradmill/runtime/kernel.h>
+#include <gradmill/runtime/tensor.h>
 
 namespace gradmill {
 
-/// The parts of one row's loss: with m = max_j z_j, the row's loss is log(sum) - label_offset.
-template <class T>
-struct RowLoss {
-  T sum;           ///< sum_j exp(z_j - m)
-  T label_offset;  ///< z_label - m
+/// `CrossEntropyOptions` without the values of a graph.
+struct CrossEntropySettings {
+  Reduction reduction = Reduction::mean;
+  std::int64_t ignore_index = -100;
+  double label_smoothing = 0;
 };
 
-RowLoss<float> row_loss(const float* z, std::int64_t n, std::int64_t label);
-RowLoss<double> row_loss(const double* z, std::int64_t n, std::int64_t label);
+/// What one node computes. Its inputs are logits, targets, the weight if there is one, then what is
+/// listed here.
+enum class CrossEntropyParts : std::uint8_t {
+  loss,               ///< loss, and `rest` of LineLoss for each line
+  gradient,           ///< from rest and upstream: the gradient of the logits
+  loss_and_gradient,  ///< from upstream: loss, gradient of the logits
+};
 
-/// The same, and the gradient dz_j = (exp(z_j - m) / sum - [j = label]) * scale; `dz` may be `z`.
-RowLoss<float> row_loss_and_gradient(const float* z, std::int64_t n, std::int64_t label,
-                                     float scale, float* dz);
-RowLoss<double> row_loss_and_gradient(const double* z, std::int64_t n, std::int64_t label,
-                                      double scale, double* dz);
+struct CrossEntropyProblem {
+  CrossEntropyParts parts = CrossEntropyParts::loss;
+  CrossEntropySettings settings;
+  Type logits;
+  Shape lines;            ///< the logits' without the classes: [B, d1, ...]
+  bool labels = true;     ///< targets are labels, not probabilities
+  bool weighted = false;  ///< there is a weight for each class
+  bool subtract = true;   ///< false: the gradient's first term, p Q, alone
+  std::string name;       ///< of the node, for messages
+};
 
-/// The gradient alone, from a `sum` that is known; `dz` may be `z`.
-void row_gradient(const float* z, std::int64_t n, std::int64_t label, float sum, float scale,
-                  float* dz);
-void row_gradient(const double* z, std::int64_t n, std::int64_t label, double sum, double scale,
-                  double* dz);
+std::unique_ptr<Kernel> make_cross_entropy(const CrossEntropyProblem& problem);
 
 }  // namespace gradmill

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/tensor.h>
@@ -23,11 +24,23 @@ inline void check_logits_and_labels(const Type& logits, const Type& labels) {
         logits.shape);
 }
 
-/// Throws Error naming op, node, row and label unless `label` is in [0, classes).
-inline void check_label(std::string_view op, std::string_view node, std::int64_t row,
-                        std::int64_t label, std::int64_t classes) {
+/// Throws Error naming op, node, place and label unless `label`, element `line` of `labels`, is in
+/// [0, classes).
+inline void check_label(std::string_view op, std::string_view node, std::int64_t label,
+                        std::int64_t line, const Shape& labels, std::int64_t classes) {
   if (label >= 0 && label < classes) return;
-  fail(op, " '", node, "': label ", label, " at row ", row, " is out of range [0, ", classes, ")");
+  std::string place = cat("row ", line);
+  if (labels.rank() > 1) {
+    std::vector<std::int64_t> index;
+    for (int k = labels.rank() - 1; k >= 0; --k) {
+      index.insert(index.begin(), line % labels[k]);
+      line /= labels[k];
+    }
+    place.clear();
+    for (const std::int64_t i : index) place += cat(place.empty() ? "[" : ", ", i);
+    place += ']';
+  }
+  fail(op, " '", node, "': label ", label, " at ", place, " is out of range [0, ", classes, ")");
 }
 
 /// Rows are shared out in tiles of about this many elements.

@@ -1,11 +1,10 @@
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/math.h>
+#include <gradmill/ops/middle_axis.h>
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/softmax.h>
 #include <gradmill/ops/softmax_kernel.h>
-
-#include <algorithm>
 
 namespace gradmill {
 namespace {
@@ -20,28 +19,14 @@ std::string_view to_string(SoftmaxKind kind) {
   return "?";
 }
 
-// Over the middle axis of [outer, n, inner]; a unit is a block of columns of one outer index.
 template <class T>
 class SoftmaxKernel final : public Kernel {
  public:
-  static constexpr std::int64_t kGrain = 16384;  // elements a tile
-  static constexpr std::int64_t kColumns = 256;
+  SoftmaxKernel(SoftmaxKind kind, const Shape& shape, int axis) : kind_(kind), axis_(shape, axis) {}
 
-  SoftmaxKernel(SoftmaxKind kind, const Shape& shape, int axis) : kind_(kind), n_(shape[axis]) {
-    std::int64_t outer = 1;
-    for (int k = 0; k < axis; ++k) outer *= shape[k];
-    inner_ = shape.elements() / outer / n_;
-    columns_ = std::min(inner_, kColumns);
-    blocks_ = (inner_ + columns_ - 1) / columns_;
-    units_ = outer * blocks_;
-    units_per_tile_ = std::max<std::int64_t>(1, kGrain / (n_ * columns_));
-  }
-
-  std::int64_t tiles(int) const override {
-    return (units_ + units_per_tile_ - 1) / units_per_tile_;
-  }
+  std::int64_t tiles(int) const override { return axis_.tiles(); }
   std::size_t scratch_bytes() const override {
-    return inner_ == 1 ? 0 : 3 * static_cast<std::size_t>(columns_) * sizeof(T);
+    return axis_.inner == 1 ? 0 : 3 * static_cast<std::size_t>(axis_.columns) * sizeof(T);
   }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
     const bool backward =
@@ -49,20 +34,16 @@ class SoftmaxKernel final : public Kernel {
     const T* x = run.input<T>(0);
     const T* dy = backward ? run.input<T>(1) : x;
     T* y = run.output<T>(0);
-    const std::int64_t end = std::min(units_, (tile + 1) * units_per_tile_);
-    for (std::int64_t unit = tile * units_per_tile_; unit < end; ++unit) {
-      const std::int64_t column = unit % blocks_ * columns_;
-      const std::int64_t start = unit / blocks_ * n_ * inner_ + column;
-      apply_softmax(kind_, x + start, dy + start, y + start, n_, inner_,
-                    std::min(columns_, inner_ - column), run.scratch<T>());
-    }
+    axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
+      apply_softmax(kind_, x + unit.element, dy + unit.element, y + unit.element, axis_.n,
+                    axis_.inner, unit.columns, run.scratch<T>());
+    });
   }
   std::string description() const override { return cat("fused ", to_string(kind_)); }
 
  private:
   SoftmaxKind kind_;
-  std::int64_t n_;
-  std::int64_t inner_, columns_, blocks_, units_, units_per_tile_;
+  MiddleAxis axis_;
 };
 
 // What the two functions and their gradients have in common: shapes and the kernel.

@@ -94,18 +94,44 @@ HWY_INLINE V max_of(D /*d*/, V a, V b) {
   return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
 }
 
-/// Calls body(load, store) for vectors of consecutive elements from i on, where load and store
-/// take a row and leave out what is behind its end.
+/// A row's vector of consecutive elements: load(row) fills what is behind the end with the loop's
+/// number, load(row, fill) with another, and load.ones() is 1 before the end and 0 behind it.
+template <class D>
+struct FullLoad {
+  using T = Lane<D>;
+  HWY_INLINE hn::Vec<D> operator()(const T* row, T /*fill*/ = 0) const {
+    return hn::LoadU(D(), row + i);
+  }
+  HWY_INLINE hn::Vec<D> ones() const { return hn::Set(D(), T(1)); }
+  std::int64_t i;
+};
+template <class D>
+struct PartialLoad {
+  using T = Lane<D>;
+  HWY_INLINE hn::Vec<D> operator()(const T* row) const { return (*this)(row, fill); }
+  HWY_INLINE hn::Vec<D> operator()(const T* row, T other) const {
+    return load_partial(D(), row + i, count, other);
+  }
+  HWY_INLINE hn::Vec<D> ones() const {
+    const auto live = hn::FirstN(D(), static_cast<std::size_t>(count));
+    return hn::IfThenElseZero(live, hn::Set(D(), T(1)));
+  }
+  std::int64_t i;
+  std::int64_t count;
+  T fill;
+};
+
+/// Calls body(load, store) for vectors of consecutive elements, where load and store take a row and
+/// leave out what is behind its end.
 template <class D, class T, class Body>
 HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   std::int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    body([=](const T* row) HWY_ATTR { return hn::LoadU(d, row + i); },
-         [=](auto v, T* row) HWY_ATTR { hn::StoreU(v, d, row + i); });
+    body(FullLoad<D>{i}, [=](auto v, T* row) HWY_ATTR { hn::StoreU(v, d, row + i); });
   }
   if (i < n) {
-    body([=](const T* row) HWY_ATTR { return load_partial(d, row + i, n - i, fill); },
+    body(PartialLoad<D>{i, n - i, fill},
          [=](auto v, T* row) HWY_ATTR { store_partial(v, d, row + i, n - i); });
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "support/error_of.h"
 #include "support/op_check.h"
@@ -12,113 +13,402 @@ namespace gradmill {
 namespace {
 
 using Labels = std::vector<std::int64_t>;
+using testing::AllOf;
 using testing::HasSubstr;
 
 const double kInf = std::numeric_limits<double>::infinity();
 
-Labels random_labels(Random& random, std::int64_t rows, std::int64_t classes) {
+// One call, with labels or probabilities (input 1).
+struct Call {
+  CrossEntropyOptions options = {};
+  Labels labels = {};
+  std::optional<Array> weight = {};
+
+  Value operator()(std::span<const Value> x) const {
+    Graph& graph = x[0].graph();
+    CrossEntropyOptions all = options;
+    if (weight && x[0].dtype() == DType::f64) {
+      all.weight = graph.constant(std::span<const double>(weight->data), weight->shape);
+    } else if (weight) {
+      const std::vector<float> narrow(weight->data.begin(), weight->data.end());
+      all.weight = graph.constant(std::span<const float>(narrow), weight->shape);
+    }
+    if (x.size() > 1) return cross_entropy(x[0], x[1], all, "loss");
+    std::vector<std::int64_t> lines = x[0].shape().sizes();
+    lines.erase(lines.begin() + 1);
+    const Shape shape(lines);
+    return cross_entropy(x[0], graph.constant(std::span<const std::int64_t>(labels), shape), all,
+                         "loss");
+  }
+};
+
+// The definition, one number at a time: the result, and the gradient of its sum for the logits.
+struct Reference {
+  Array result;
+  Array gradient;
+};
+
+Reference reference(const Call& call, const Array& z, const Array* probabilities = nullptr) {
+  const CrossEntropyOptions& options = call.options;
+  const std::int64_t classes = z.shape[1];
+  std::vector<std::int64_t> lines_shape = z.shape.sizes();
+  lines_shape.erase(lines_shape.begin() + 1);
+  Array losses{Shape(lines_shape)};
+  Array gradient(z.shape);
+  double divisor = 0;
+  for (std::int64_t line = 0; line < losses.size(); ++line) {
+    const auto at = [&](std::int64_t j) {
+      Index index = index_of(line, losses.shape);
+      index.insert(index.begin() + 1, j);
+      return flat_of(index, z.shape);
+    };
+    const std::int64_t label =
+        probabilities != nullptr ? -1 : call.labels[static_cast<std::size_t>(line)];
+    if (probabilities == nullptr && label == options.ignore_index) continue;
+    const auto weight = [&](std::int64_t j) { return call.weight ? (*call.weight)[j] : 1; };
+    divisor += probabilities != nullptr ? 1 : weight(label);
+    double m = -kInf;
+    for (std::int64_t j = 0; j < classes; ++j) m = std::max(m, z[at(j)]);
+    double s = 0;
+    for (std::int64_t j = 0; j < classes; ++j) s += std::exp(z[at(j)] - m);
+    double total = 0;
+    const auto target = [&](std::int64_t j) {
+      const double t = probabilities != nullptr ? (*probabilities)[at(j)] : j == label ? 1 : 0;
+      return weight(j) * ((1 - options.label_smoothing) * t +
+                          options.label_smoothing / static_cast<double>(classes));
+    };
+    for (std::int64_t j = 0; j < classes; ++j) {
+      const double q = target(j);
+      total += q;
+      if (q != 0) losses[line] += q * (std::log(s) + m - z[at(j)]);
+    }
+    for (std::int64_t j = 0; j < classes; ++j) {
+      gradient[at(j)] = std::exp(z[at(j)] - m) / s * total - target(j);
+    }
+  }
+  if (options.reduction == Reduction::none) return {losses, gradient};
+  if (options.reduction == Reduction::sum) divisor = 1;
+  double sum = 0;
+  for (const double loss : losses.data) sum += loss;
+  return {Array({}, {sum / divisor}), map(gradient, [&](double g) { return g / divisor; })};
+}
+
+Labels random_labels(Random& random, std::int64_t lines, std::int64_t classes) {
   Labels labels;
-  for (std::int64_t i = 0; i < rows; ++i) labels.push_back(random.integer(0, classes - 1));
+  for (std::int64_t i = 0; i < lines; ++i) labels.push_back(random.integer(0, classes - 1));
   return labels;
 }
 
-// The labels as a constant, so that only the logits are inputs.
-Builder with(const Labels& labels) {
+// d(sum of the result)/d(logits).
+Builder gradient_of(const Call& call) {
+  return [=](std::span<const Value> x) { return gradients(call(x), {x[0]})[0]; };
+}
+
+// The gradient by the backward node alone: a second reader of `rest` keeps it apart.
+Builder gradient_apart(const Call& call) {
   return [=](std::span<const Value> x) {
-    const auto rows = static_cast<std::int64_t>(labels.size());
-    return cross_entropy(x[0], x[0].graph().constant(std::span<const std::int64_t>(labels), {rows}),
-                         "loss");
+    const Value loss = call(x);
+    return gradients({loss}, {x[0]}, {2.0 + 0.0 * loss})[0];
   };
 }
 
-// d(loss)/d(logits), by the formula: (softmax - one-hot) / rows.
-Builder gradient_with(const Labels& labels) {
-  return [=](std::span<const Value> x) { return gradients(with(labels)(x), {x[0]})[0]; };
-}
-
-Array reference_gradient(const Array& logits, const Labels& labels) {
-  Array gradient = softmax(logits, 1, false);
-  for (std::int64_t i = 0; i < gradient.shape[0]; ++i) {
-    gradient(i, labels[static_cast<std::size_t>(i)]) -= 1;
+void expect_loss_and_gradient(const Call& call, const std::vector<Array>& inputs,
+                              double f32 = 3e-6) {
+  const Tolerance tolerance{.f32 = f32, .f64 = 2e-13};
+  const auto compute = [&](const std::vector<Array>& x) {
+    Call rounded = call;
+    return reference(rounded, x[0], x.size() > 1 ? &x[1] : nullptr);
+  };
+  {
+    SCOPED_TRACE("result");
+    expect_values(
+        call, [&](const std::vector<Array>& x) { return compute(x).result; }, inputs, tolerance);
   }
-  return map(gradient, [&](double g) { return g / static_cast<double>(gradient.shape[0]); });
-}
-
-void expect_loss_and_gradient(const Array& logits, const Labels& labels) {
+  {
+    SCOPED_TRACE("gradient");
+    expect_values(
+        gradient_of(call), [&](const std::vector<Array>& x) { return compute(x).gradient; }, inputs,
+        tolerance);
+  }
+  SCOPED_TRACE("gradient by a node of its own");
   expect_values(
-      with(labels),
-      [&](const std::vector<Array>& x) { return Array({}, {cross_entropy(x[0], labels)}); },
-      {logits}, {.f32 = 2e-6, .f64 = 1e-13});
-  expect_values(gradient_with(labels),
-                [&](const std::vector<Array>& x) { return reference_gradient(x[0], labels); },
-                {logits}, {.f32 = 1e-6, .f64 = 1e-13});
+      gradient_apart(call),
+      [&](const std::vector<Array>& x) {
+        return map(compute(x).gradient, [](double g) { return 2 * g; });
+      },
+      inputs, tolerance);
 }
 
-TEST(CrossEntropy, LossAndGradientMatchTheReferenceOverRandomShapes) {
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+Array probabilities_like(Random& random, const Shape& shape) {
+  return rounded_to_f32({softmax(random.array(shape, -3, 3), 1, false)})[0];
+}
+
+// Every option with some probability, over ranks 2 to 4.
+TEST(CrossEntropy, MatchesTheReferenceOverRandomShapesAndOptions) {
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Random random(seed);
-    const std::int64_t rows = random.integer(0, 4) == 0 ? 1 : random.integer(1, 40);
-    const std::int64_t classes = random.integer(0, 4) == 0 ? 1 : random.integer(1, 70);
-    SCOPED_TRACE(cat("seed ", seed, ": ", rows, " x ", classes));
-    const Labels labels = random_labels(random, rows, classes);
-    const Array logits = random.array({rows, classes}, -9, 9);
-    expect_loss_and_gradient(logits, labels);
+    std::vector<std::int64_t> sizes = {random.integer(1, 9), random.integer(1, 40)};
+    for (std::int64_t k = random.integer(0, 2); k > 0; --k) sizes.push_back(random.integer(1, 21));
+    const Shape shape(sizes);
+    Call call;
+    call.options.reduction = static_cast<Reduction>(random.integer(0, 2));
+    const std::int64_t classes = shape[1];
+    if (random.integer(0, 1) == 0) call.options.label_smoothing = random.uniform(0, 1);
+    if (random.integer(0, 1) == 0) {
+      call.weight = rounded_to_f32({random.array({classes}, 0.1, 3)})[0];
+    }
+    std::vector<Array> inputs = {random.array(shape, -9, 9)};
+    if (random.integer(0, 2) == 0) {
+      inputs.push_back(probabilities_like(random, shape));
+    } else {
+      call.labels = random_labels(random, shape.elements() / classes, classes);
+      if (random.integer(0, 1) == 0) call.options.ignore_index = classes - 1;
+      for (std::int64_t& label : call.labels) {
+        if (random.integer(0, 4) == 0) label = call.options.ignore_index;
+      }
+      call.labels[0] = 0;
+    }
+    if (call.options.ignore_index == 0) continue;
+    SCOPED_TRACE(cat("seed ", seed, ": ", shape, ", reduction ",
+                     static_cast<int>(call.options.reduction), ", smoothing ",
+                     call.options.label_smoothing, call.weight ? ", weighted" : "",
+                     inputs.size() > 1 ? ", probabilities" : ", labels", ", ignore ",
+                     call.options.ignore_index));
+    expect_loss_and_gradient(call, inputs);
   }
 }
 
-TEST(CrossEntropy, ManyRowsAndClassesMatchTheReference) {
-  for (const auto& [rows, classes] :
-       {std::pair(701, 10), std::pair(3, 5003), std::pair(129, 1000)}) {
-    SCOPED_TRACE(cat(rows, " x ", classes));
-    Random random(1);
-    const Labels labels = random_labels(random, rows, classes);
-    const Array logits = random.array({rows, classes}, -3, 3);
-    expect_loss_and_gradient(logits, labels);
+TEST(CrossEntropy, ManyTilesMatchTheReference) {
+  for (const Shape& shape : {Shape{701, 10}, Shape{3, 5003}, Shape{129, 1000}, Shape{17000, 2},
+                             Shape{5, 300, 7}, Shape{3, 7, 40, 30}, Shape{1, 3000, 2}}) {
+    for (const bool everything : {false, true}) {
+      SCOPED_TRACE(cat(shape, everything ? ", weighted and smoothed" : ""));
+      Random random(1);
+      Call call;
+      call.labels = random_labels(random, shape.elements() / shape[1], shape[1]);
+      if (everything) {
+        call.options.label_smoothing = 0.25;
+        call.weight = rounded_to_f32({random.array({shape[1]}, 0.5, 2)})[0];
+        call.options.ignore_index = 1;
+        call.labels[0] = 0;
+      }
+      expect_loss_and_gradient(call, {random.array(shape, -3, 3)}, 5e-6);
+    }
   }
 }
 
 TEST(CrossEntropy, GradientsMatchCentralDifferences) {
   Random random(2);
-  const Labels labels = {2, 0, 4};
-  expect_gradients(with(labels), {random.array({3, 5})});
+  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+    Call call{.options = {.ignore_index = 3, .reduction = reduction, .label_smoothing = 0.2},
+              .labels = {2, 0, 4, 3, 1, 2},
+              .weight = Array({5}, {1, 0.5, 2, 0.25, 1.5})};
+    SCOPED_TRACE(cat("reduction ", static_cast<int>(reduction)));
+    expect_gradients(call, {random.array({6, 5})});
+    expect_gradients(call, {random.array({3, 5, 2})});
+    // Also for the probabilities.
+    call.options.ignore_index = -100;
+    for (const Shape& shape : {Shape{3, 5}, Shape{2, 5, 3}}) {
+      expect_gradients(call, {random.array(shape), probabilities_like(random, shape)});
+    }
+  }
   // Behind a factor the upstream is no longer one, and with a second reader nothing is fused.
-  expect_gradients([&](auto x) { return 3.0 * with(labels)(x) + sum(x[0] * x[0]); },
+  const Call plain{.labels = {2, 0, 4}};
+  expect_gradients([&](auto x) { return 3.0 * plain(x) + sum(x[0] * x[0]); },
                    {random.array({3, 5})});
+}
+
+TEST(CrossEntropy, SecondGradientsMatchCentralDifferences) {
+  Random random(4);
+  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+    SCOPED_TRACE(cat("reduction ", static_cast<int>(reduction)));
+    Call call{.options = {.ignore_index = 1, .reduction = reduction, .label_smoothing = 0.3},
+              .labels = {2, 1, 0, 3},
+              .weight = Array({4}, {1, 0.5, 2, 0.25})};
+    expect_second_gradients(call, {random.array({4, 4})});
+    expect_second_gradients(call, {random.array({2, 4, 2})});
+    call.options.ignore_index = -100;
+    for (const Shape& shape : {Shape{3, 4}, Shape{2, 4, 2}}) {
+      expect_second_gradients(call, {random.array(shape), probabilities_like(random, shape)});
+    }
+  }
 }
 
 TEST(CrossEntropy, IsExactForLogitsOfAnySize) {
   const Array logits({5, 3}, {1e30, -1e30, 0, 1e30, 1e30, -1e30, -kInf, 0, 1, -kInf, 5, -kInf,
                               -1e30, -1e30, -1e30});
-  const Labels labels = {0, 1, 2, 1, 0};
+  const Call call{.labels = {0, 1, 2, 1, 0}};
   const double expected = (0 + std::log(2) + std::log1p(std::exp(-1.0)) + 0 + std::log(3)) / 5;
   for (const DType dtype : {DType::f32, DType::f64}) {
-    EXPECT_NEAR(evaluate(with(labels), {logits}, dtype)[0], expected, 1e-6);
-    const Array gradient = evaluate(gradient_with(labels), {logits}, dtype);
-    expect_near(gradient, reference_gradient(logits, labels), 1e-6);
+    EXPECT_NEAR(evaluate(call, {logits}, dtype)[0], expected, 1e-6);
+    const Array gradient = evaluate(gradient_of(call), {logits}, dtype);
+    expect_near(gradient, reference(call, logits).gradient, 1e-6);
     EXPECT_EQ(gradient(2, 0), 0);
   }
   // The label's logit is far below, or -inf.
-  EXPECT_NEAR(evaluate(with({1}), {Array({1, 2}, {1e30, -1e30})}, DType::f32)[0], 2e30, 1e24);
-  EXPECT_EQ(evaluate(with({0}), {Array({1, 2}, {-kInf, 0})}, DType::f32)[0], kInf);
-  EXPECT_TRUE(std::isnan(evaluate(with({0}), {Array({1, 2}, {-kInf, -kInf})}, DType::f32)[0]));
+  const auto loss = [](double a, double b, std::int64_t label) {
+    return evaluate(Call{.labels = {label}}, {Array({1, 2}, {a, b})}, DType::f32)[0];
+  };
+  EXPECT_NEAR(loss(1e30, -1e30, 1), 2e30, 1e24);
+  EXPECT_EQ(loss(-kInf, 0, 0), kInf);
+  EXPECT_TRUE(std::isnan(loss(-kInf, -kInf, 0)));
+}
+
+// A confident row's loss is e^-x and its gradient -e^-x, far below the rounding of 1 - p.
+TEST(CrossEntropy, SmallLossesKeepTheirDigits) {
+  for (const auto& [dtype, x, tolerance] :
+       {std::tuple(DType::f32, 30.0, 1e-6), std::tuple(DType::f32, 80.0, 1e-6),
+        std::tuple(DType::f64, 50.0, 1e-14), std::tuple(DType::f64, 600.0, 1e-13)}) {
+    for (const Shape& shape : {Shape{1, 3}, Shape{1, 3, 1, 1}}) {
+      const Array logits(shape, {0, x, -x});
+      const Call call{.labels = {1}};
+      const double expected = std::exp(-x);
+      EXPECT_NEAR(evaluate(call, {logits}, dtype)[0] / expected, 1, tolerance) << x;
+      EXPECT_NEAR(evaluate(gradient_of(call), {logits}, dtype)[1] / -expected, 1, tolerance);
+      EXPECT_NEAR(evaluate(gradient_apart(call), {logits}, dtype)[1] / (-2 * expected), 1,
+                  tolerance);
+    }
+  }
+}
+
+// What the fused op is for: composed of softmax and log the loss is lost where p underflows, and
+// the gradient is 0 / 0 there; elsewhere both agree.
+TEST(CrossEntropy, HoldsWhereLogOfSoftmaxFails) {
+  const Labels labels = {1, 0};
+  const auto composed = [&](std::span<const Value> x) {
+    const std::vector<float> one_hot = {0, 1, 1, 0};
+    const Value picked = x[0].graph().constant(std::span<const float>(one_hot), {2, 2});
+    return neg(mean(sum(log(softmax(x[0], 1)) * picked, {1})));
+  };
+  const auto composed_gradient = [&](std::span<const Value> x) {
+    return gradients(composed(x), {x[0]})[0];
+  };
+  const Call fused{.labels = labels};
+
+  const std::vector<Array> moderate = {Array({2, 2}, {1, 3, -0.5, 2})};
+  expect_near(evaluate(fused, moderate, DType::f32), evaluate(composed, moderate, DType::f32),
+              1e-6);
+  expect_near(evaluate(gradient_of(fused), moderate, DType::f32),
+              evaluate(composed_gradient, moderate, DType::f32), 1e-6);
+
+  const std::vector<Array> far = {Array({2, 2}, {200, 0, 5, 5})};
+  EXPECT_EQ(evaluate(composed, far, DType::f32)[0], kInf);
+  EXPECT_TRUE(std::isnan(evaluate(composed_gradient, far, DType::f32)[0]));
+  EXPECT_NEAR(evaluate(fused, far, DType::f32)[0], (200 + std::log(2)) / 2, 1e-5);
+  expect_near(evaluate(gradient_of(fused), far, DType::f32),
+              Array({2, 2}, {0.5, -0.5, -0.25, 0.25}), 1e-6);
+}
+
+TEST(CrossEntropy, IgnoredRowsCountForNothingWhateverIsInThem) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Array rows({3, 2}, {nan, kInf, 1, 2, -kInf, -kInf});
+  const Array columns({1, 2, 3}, {nan, 1, -kInf, kInf, 2, -kInf});
+  for (const double smoothing : {0.0, 0.5}) {
+    const Call call{.options = {.label_smoothing = smoothing}, .labels = {-100, 0, -100}};
+    const Call alone{.options = {.label_smoothing = smoothing}, .labels = {0}};
+    const Reference expected = reference(alone, Array({1, 2}, {1, 2}));
+    for (const Array& logits : {rows, columns}) {
+      const bool row = logits.shape.rank() == 2;
+      expect_near(evaluate(call, {logits}, DType::f64), expected.result, 1e-13);
+      for (const Builder& builder : {gradient_of(call), gradient_apart(call)}) {
+        const Array gradient = evaluate(builder, {logits}, DType::f64);
+        for (const std::int64_t i : row ? Index{0, 1, 4, 5} : Index{0, 2, 3, 5}) {
+          EXPECT_EQ(gradient[i], 0) << i;
+        }
+        EXPECT_NE(gradient[row ? 2 : 1], 0);
+      }
+      Call each = call;
+      each.options.reduction = Reduction::none;
+      const Array losses = evaluate(each, {logits}, DType::f32);
+      EXPECT_EQ(losses[0], 0);
+      EXPECT_EQ(losses[2], 0);
+    }
+    const Call none{.options = {.label_smoothing = smoothing}, .labels = {-100, -100, -100}};
+    EXPECT_TRUE(std::isnan(evaluate(none, {rows}, DType::f32)[0]));
+    for (const double g : evaluate(gradient_of(none), {rows}, DType::f32).data) EXPECT_EQ(g, 0);
+  }
+}
+
+// PyTorch has 0 * inf = NaN here.
+TEST(CrossEntropy, ClassesThatDoNotCountAddNothing) {
+  const std::vector<Array> inputs = {Array({1, 3}, {1, 2, -kInf}), Array({1, 3}, {0.5, 0.5, 0})};
+  const double expected = std::log(std::exp(1) + std::exp(2)) - 1.5;
+  const double p = 1 / (1 + std::exp(1));
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    EXPECT_NEAR(evaluate(Call{}, inputs, dtype)[0], expected, 1e-6);
+    expect_near(evaluate(gradient_of(Call{}), inputs, dtype), Array({1, 3}, {p - 0.5, 0.5 - p, 0}),
+                1e-6);
+  }
+  const Call weighted{
+      .options = {.reduction = Reduction::sum}, .labels = {2}, .weight = Array({3}, {1, 1, 0})};
+  EXPECT_EQ(evaluate(weighted, {inputs[0]}, DType::f32)[0], 0);
 }
 
 TEST(CrossEntropy, ManyTilesGiveTheSameBitsOnAnyNumberOfThreads) {
   Random random(3);
-  for (const auto& [rows, classes] : {std::pair(3001, 37), std::pair(67, 4001)}) {
-    const Labels labels = random_labels(random, rows, classes);
-    expect_same_bits(with(labels), {random.array({rows, classes})});
+  for (const Shape& shape :
+       {Shape{3001, 37}, Shape{67, 4001}, Shape{40000, 3}, Shape{3, 11, 701}}) {
+    SCOPED_TRACE(cat(shape));
+    Call call{.labels = random_labels(random, shape.elements() / shape[1], shape[1])};
+    EXPECT_GT(most_tiles(call, {Array(shape)}), 1);
+    expect_same_bits(call, {random.array(shape)});
+    call.options.reduction = Reduction::none;
+    call.options.label_smoothing = 0.1;
+    call.weight = random.array({shape[1]}, 0.5, 2);
+    expect_same_bits(call, {random.array(shape)});
   }
 }
 
+std::string refused(const Type& logits, const Type& targets, CrossEntropyOptions options = {},
+                    std::optional<Type> weight = {}) {
+  std::vector<Type> types = {logits, targets};
+  if (weight) types.push_back(*weight);
+  return refusal(
+      [&](std::span<const Value> x) {
+        if (weight) options.weight = x[2];
+        return cross_entropy(x[0], x[1], options, "loss");
+      },
+      types);
+}
+
 TEST(CrossEntropy, RefusesTypesThatDoNotFit) {
-  const auto build = [](std::span<const Value> x) { return cross_entropy(x[0], x[1], "loss"); };
-  EXPECT_THAT(
-      refusal(build, {{DType::f32, {4, 10}}, {DType::i64, {5}}}),
-      testing::AllOf(HasSubstr("cross_entropy 'loss'"), HasSubstr("[4, 10]"), HasSubstr("[5]")));
-  EXPECT_THAT(refusal(build, {{DType::f32, {4}}, {DType::i64, {4}}}), HasSubstr("[4]"));
-  EXPECT_THAT(refusal(build, {{DType::f32, {4, 10}}, {DType::f32, {4}}}), HasSubstr("i64"));
-  EXPECT_THAT(refusal(build, {{DType::i64, {4, 10}}, {DType::i64, {4}}}), HasSubstr("f32"));
+  const Type logits{DType::f32, {4, 10}};
+  const Type labels{DType::i64, {4}};
+  EXPECT_THAT(refused(logits, {DType::i64, {5}}),
+              AllOf(HasSubstr("cross_entropy 'loss'"), HasSubstr("[4, 10]"), HasSubstr("[5]")));
+  EXPECT_THAT(refused({DType::f32, {4}}, labels), AllOf(HasSubstr("[B, C]"), HasSubstr("f32 [4]")));
+  EXPECT_THAT(refused(logits, {DType::f32, {4}}),
+              AllOf(HasSubstr("labels, i64 [4]"), HasSubstr("probabilities, f32 [4, 10]"),
+                    HasSubstr("got f32 [4]")));
+  EXPECT_THAT(refused({DType::i64, {4, 10}}, labels), HasSubstr("f32"));
+  EXPECT_THAT(refused({DType::f32, {4, 10, 2, 3}}, {DType::i64, {4, 2}}),
+              AllOf(HasSubstr("i64 [4, 2, 3]"), HasSubstr("got i64 [4, 2]")));
+  EXPECT_THAT(refused(logits, {DType::f64, {4, 10}}), HasSubstr("got f64 [4, 10]"));
+  EXPECT_THAT(refused(logits, labels, {}, Type{DType::f32, {4}}),
+              AllOf(HasSubstr("weight"), HasSubstr("must be f32 [10]"), HasSubstr("got f32 [4]")));
+  EXPECT_THAT(refused(logits, labels, {}, Type{DType::f64, {10}}), HasSubstr("got f64 [10]"));
+}
+
+TEST(CrossEntropy, RefusesOptionsOutOfRange) {
+  const Type logits{DType::f32, {4, 10}};
+  const Type labels{DType::i64, {4}};
+  for (const double bad : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THAT(refused(logits, labels, {.label_smoothing = bad}),
+                AllOf(HasSubstr("label_smoothing"), HasSubstr("[0, 1]")));
+  }
+  EXPECT_THAT(refused(logits, logits, {.ignore_index = 3}), HasSubstr("ignore_index"));
+}
+
+TEST(CrossEntropy, RefusesTheGradientOfTheWeight) {
+  for (const Type& targets : {Type{DType::i64, {4}}, Type{DType::f32, {4, 3}}}) {
+    Graph graph;
+    const Value logits = graph.input("logits", {4, 3});
+    const Value weight = graph.input("weight", {3});
+    const Value loss = cross_entropy(logits, graph.input("targets", targets.shape, targets.dtype),
+                                     {.weight = weight}, "loss");
+    EXPECT_THAT(error_of([&] { gradients(loss, {weight}); }),
+                AllOf(HasSubstr("cross_entropy 'loss'"), HasSubstr("weight")));
+  }
 }
 
 TEST(CrossEntropy, RefusesLabelsOutOfRangeAndGoesOn) {
@@ -128,7 +418,7 @@ TEST(CrossEntropy, RefusesLabelsOutOfRangeAndGoesOn) {
       const Value x = graph.input("x", {300, 4});
       const Value labels = graph.input("labels", {300}, DType::i64);
       const Value w = graph.parameter("w", {4}, Initializer::constant(1));
-      const Value loss = cross_entropy(x * w, labels, "loss");
+      const Value loss = cross_entropy(x * w, labels, {}, "loss");
       SessionOptions options{.loss = loss, .threads = threads, .execution = Execution::flow_graph};
       if (training) options.optimizer = SGD{.lr = 0.1};
       Session session(graph, options);
@@ -137,15 +427,16 @@ TEST(CrossEntropy, RefusesLabelsOutOfRangeAndGoesOn) {
       session.run({{x, data}, {labels, good}});
       const auto before = session.view(w).as<float>();
       const std::vector<float> kept(before.begin(), before.end());
-      for (const std::int64_t bad : {std::int64_t{-1}, std::int64_t{4}, std::int64_t{1} << 40}) {
+      for (const std::int64_t bad :
+           {std::int64_t{-1}, std::int64_t{-99}, std::int64_t{4}, std::int64_t{1} << 40}) {
         Labels wrong = good;
         wrong[250] = 4;
         wrong[117] = bad;
         EXPECT_THAT(error_of([&] {
                       session.run({{x, data}, {labels, wrong}});
                     }),
-                    testing::AllOf(HasSubstr("cross_entropy 'loss'"), HasSubstr("117"),
-                                   HasSubstr(std::to_string(bad))));
+                    AllOf(HasSubstr("cross_entropy 'loss'"), HasSubstr("row 117"),
+                          HasSubstr(std::to_string(bad))));
         EXPECT_EQ(std::vector<float>(session.view(w).as<float>().begin(),
                                      session.view(w).as<float>().end()),
                   kept);
@@ -154,6 +445,14 @@ TEST(CrossEntropy, RefusesLabelsOutOfRangeAndGoesOn) {
       EXPECT_NEAR(session.fetch<float>(loss), std::log(4.0), 0.1);
     }
   }
+}
+
+TEST(CrossEntropy, NamesThePlaceOfABadLabelByItsIndices) {
+  const Call call{.labels = {0, 1, 0, 1, 0, 7}};
+  EXPECT_THAT(error_of([&] {
+                evaluate(call, {Array({2, 2, 3})}, DType::f32);
+              }),
+              AllOf(HasSubstr("label 7 at [1, 2]"), HasSubstr("[0, 2)")));
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Mlp::Mlp(const MlpSizes& sizes, std::int64_t batch_size) : batch(batch_size) {
     if (layer > 1) logits = relu(logits);
     logits = linear(logits, sizes[layer], cat("fc", layer));
   }
-  loss = cross_entropy(logits, labels, "loss");
+  loss = cross_entropy(logits, labels, {}, "loss");
   accuracy = gradmill::accuracy(logits, labels, "accuracy");
 }
 
