@@ -67,6 +67,23 @@ std::string kernel_text(const PlanStep& step) {
   return text;
 }
 
+// The bytes that a node takes besides what it reads, as planned for its first phase: "512", "4, in
+// place" where a result lies over an input, "" for later phases.
+std::string memory_text(const Plan& plan, const PlanStep& step) {
+  if (step.kernel_phase > 0) return {};
+  const auto bytes = [&](int buffer) {
+    return plan.buffers[static_cast<std::size_t>(buffer)].bytes;
+  };
+  std::size_t taken = step.workspace >= 0 ? bytes(step.workspace) : 0;
+  bool in_place = false;
+  for (const int output : step.outputs) {
+    const bool over_input = std::ranges::find(step.inputs, output) != step.inputs.end();
+    in_place = in_place || over_input;
+    if (!over_input) taken += bytes(output);
+  }
+  return cat(taken, in_place ? ", in place" : "");
+}
+
 // "1.23 GFLOP".
 std::string flops_text(double flops) {
   constexpr std::array<const char*, 5> kUnits = {"", "k", "M", "G", "T"};
@@ -90,11 +107,12 @@ std::string summary(const Plan& plan, std::string_view separator) {
 }
 
 // The cells of a step's row in the table.
-std::vector<std::string> cells(const PlanStep& step, std::size_t index) {
+std::vector<std::string> cells(const Plan& plan, std::size_t index) {
+  const PlanStep& step = plan.steps[index];
   return {std::to_string(index),      std::string(to_string(step.phase)),
           one_line(step.op),          one_line(step.name),
-          one_line(step.shapes),      std::to_string(step.tiles),
-          one_line(kernel_text(step))};
+          one_line(step.shapes),      memory_text(plan, step),
+          std::to_string(step.tiles), one_line(kernel_text(step))};
 }
 
 const char* color(Phase phase) {
@@ -110,8 +128,8 @@ const char* color(Phase phase) {
 
 std::string plan_text(const Plan& plan) {
   std::vector<std::vector<std::string>> rows = {
-      {"step", "phase", "op", "name", "shapes", "tiles", "kernel"}};
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) rows.push_back(cells(plan.steps[i], i));
+      {"step", "phase", "op", "name", "shapes", "new bytes", "tiles", "kernel"}};
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) rows.push_back(cells(plan, i));
 
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
@@ -169,6 +187,9 @@ std::string plan_json(const Plan& plan) {
     node["kernel_phase"] = step.kernel_phase;
     node["flops"] = step.flops;
     node["bytes"] = step.bytes_moved;
+    node["inputs"] = step.inputs;
+    node["outputs"] = step.outputs;
+    if (step.workspace >= 0) node["workspace"] = step.workspace;
     node["predecessors"] = step.predecessors;
     node["fallible"] = step.fallible;
     nodes.push_back(std::move(node));

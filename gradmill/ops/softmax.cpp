@@ -26,7 +26,8 @@ class SoftmaxKernel final : public Kernel {
 
   std::int64_t tiles(int) const override { return axis_.tiles(); }
   std::size_t scratch_bytes() const override {
-    return axis_.inner == 1 ? 0 : 3 * static_cast<std::size_t>(axis_.columns) * sizeof(T);
+    if (axis_.inner == 1) return 0;
+    return static_cast<std::size_t>(kSoftmaxScratch * axis_.columns) * sizeof(T);
   }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
     const bool backward =

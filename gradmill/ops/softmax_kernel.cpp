@@ -15,6 +15,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 
+// log s from the terms of the largest elements, each 1, and the sum of the rest, of which a single
+// largest element must not cost the digits.
+template <class T>
+T log_of_sum(T maxima, T rest) {
+  return maxima == 1 ? std::log1p(rest) : std::log(maxima + rest);
+}
+
 template <SoftmaxKind kind, class T>
 HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
@@ -23,17 +30,25 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
   if constexpr (kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax) {
     // A NaN need not be found here: it makes the sum NaN.
     const auto most = hn::Set(d, row_max(d, x, n));
-    for_vectors(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
-      const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
-      if constexpr (kind == SoftmaxKind::softmax) store(e, y);
-      sum.add(d, e);
-    });
     if constexpr (kind == SoftmaxKind::softmax) {
+      for_vectors(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
+        const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
+        store(e, y);
+        sum.add(d, e);
+      });
       const auto scale = hn::Set(d, T(1) / sum.sum(d));
       for_vectors(d, n, T(0),
                   [&](auto load, auto store) HWY_ATTR { store(hn::Mul(load(y), scale), y); });
     } else {
-      const auto log_sum = hn::Set(d, std::log(sum.sum(d)));
+      auto maxima = hn::Zero(d);
+      for_vectors(d, n, kLowest, [&](auto load, auto) HWY_ATTR {
+        const auto at_most = hn::Sub(load(x), most);
+        const auto largest = hn::Eq(at_most, hn::Zero(d));
+        sum.add(d, hn::IfThenZeroElse(largest, exp_of_nonpositive(d, at_most)));
+        maxima = hn::Add(maxima, hn::IfThenElseZero(largest, hn::Set(d, T(1))));
+      });
+      const T largest = hn::GetLane(hn::SumOfLanes(d, maxima));
+      const auto log_sum = hn::Set(d, log_of_sum(largest, sum.sum(d)));
       for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
         store(hn::Sub(hn::Sub(load(x), most), log_sum), y);
       });
@@ -54,7 +69,8 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
   }
 }
 
-// The same for columns: the maxima, the sums and the sums of a block of rows are rows in `scratch`.
+// The same for columns: the maxima, the sums, those of a block of rows, and how many elements are
+// the largest are rows in `scratch`.
 template <SoftmaxKind kind, class T>
 HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
                              std::int64_t columns, T* scratch) {
@@ -65,8 +81,9 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
   T* most = scratch;
   T* sums = scratch + columns;
   T* block = scratch + 2 * columns;
+  [[maybe_unused]] T* maxima = scratch + 3 * columns;
   std::fill_n(most, columns, kLowest);
-  std::fill_n(sums, 2 * columns, T(0));
+  std::fill_n(sums, 3 * columns, T(0));
   const auto for_rows = [&](auto body) HWY_ATTR {
     for (std::int64_t i = 0; i < n; ++i) {
       for_vectors(d, columns, T(0), [&](auto load, auto store) HWY_ATTR {
@@ -82,13 +99,21 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
   if constexpr (kForward) {
     for_rows([&](const T* xi, const T*, T*, auto load, auto store)
                  HWY_ATTR { store(hn::Max(load(most), load(xi)), most); });
-    for_rows([&](const T* xi, const T*, T* yi, auto load, auto store) HWY_ATTR {
-      const auto e = exp_of_nonpositive(d, hn::Sub(load(xi), load(most)));
-      if constexpr (kind == SoftmaxKind::softmax) store(e, yi);
+    for_rows([&](const T* xi, const T*, [[maybe_unused]] T* yi, auto load, auto store) HWY_ATTR {
+      const auto at_most = hn::Sub(load(xi), load(most));
+      auto e = exp_of_nonpositive(d, at_most);
+      if constexpr (kind == SoftmaxKind::softmax) {
+        store(e, yi);
+      } else {
+        const auto largest = hn::Eq(at_most, hn::Zero(d));
+        e = hn::IfThenZeroElse(largest, e);
+        const auto one = hn::IfThenElseZero(largest, hn::Set(d, T(1)));
+        store(hn::Add(load(maxima), one), maxima);
+      }
       store(hn::Add(load(block), e), block);
     });
     for (std::int64_t c = 0; c < columns; ++c) {
-      sums[c] = kind == SoftmaxKind::softmax ? T(1) / sums[c] : std::log(sums[c]);
+      sums[c] = kind == SoftmaxKind::softmax ? T(1) / sums[c] : log_of_sum(maxima[c], sums[c]);
     }
   } else {
     for_rows([&](const T* xi, const T* dyi, T*, auto load, auto store) HWY_ATTR {

@@ -49,7 +49,8 @@ Plan diamond() {
   plan.buffers = {{"x", {DType::f32, {2}}, 8, Place::feed},
                   {"h", {DType::f32, {2}}, 8, Place::arena, 64, nullptr, true},
                   {"w", {DType::f64, {}}, 8, Place::variable},
-                  {"c", {DType::i64, {1}}, 8, Place::constant}};
+                  {"c", {DType::i64, {1}}, 8, Place::constant},
+                  {"sums", {DType::f64, {3}}, 24, Place::arena, 128}};
   plan.arena_bytes = 128;
   plan.unshared_bytes = 512;
   plan.scratch_bytes = 32;
@@ -57,6 +58,10 @@ Plan diamond() {
                 step_of("loss", "mean", Phase::backward, 1, 10, {0}),
                 step_of("grad", "mul", Phase::backward, 2, 500, {0}),
                 step_of("fc1.sgd", "sgd", Phase::update, 1, 20, {1, 2})};
+  plan.steps[0].inputs = {0, 2};
+  plan.steps[0].outputs = {1};
+  plan.steps[1].inputs = plan.steps[1].outputs = {1};
+  plan.steps[1].workspace = 4;
   plan.steps[1].fallible = true;
   return plan;
 }
@@ -78,10 +83,17 @@ TEST(PlanText, HasALineForEachStepInOrder) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   ASSERT_EQ(lines.size(), 7U) << text;
-  EXPECT_EQ(lines[0], "step  phase     op      name     shapes              tiles  kernel");
+  EXPECT_EQ(lines[0],
+            "step  phase     op      name     shapes              new bytes     tiles  kernel");
   EXPECT_EQ(lines[1],
-            "0     forward   matmul  fc1      f32 [2] -> f32 [2]  4      loops over matmul");
-  EXPECT_EQ(lines[4], "3     update    sgd     fc1.sgd  f32 [2] -> f32 [2]  1      loops over sgd");
+            "0     forward   matmul  fc1      f32 [2] -> f32 [2]  8             4      loops over "
+            "matmul");
+  EXPECT_EQ(
+      lines[2],
+      "1     backward  mean    loss     f32 [2] -> f32 [2]  24, in place  1      loops over mean");
+  EXPECT_EQ(
+      lines[4],
+      "3     update    sgd     fc1.sgd  f32 [2] -> f32 [2]  0             1      loops over sgd");
   EXPECT_EQ(
       lines[5],
       "memory: 128 bytes planned, 512 bytes without reuse, 32 bytes of scratch for each tile in "
@@ -108,11 +120,14 @@ TEST(PlanJson, HoldsThePlan) {
   EXPECT_EQ(node.at("tiles"), 1);
   EXPECT_EQ(node.at("kernel"), "loops over mean");
   EXPECT_EQ(node.at("kernel_phase"), 0);
+  EXPECT_EQ(node.at("inputs"), std::vector<int>{1});
+  EXPECT_EQ(node.at("outputs"), std::vector<int>{1});
+  EXPECT_EQ(node.at("workspace"), 4);
   EXPECT_EQ(node.at("flops"), 10.0);
   EXPECT_EQ(node.at("bytes"), 64.0);
   EXPECT_EQ(node.at("predecessors"), (std::vector<int>{0}));
   EXPECT_EQ(node.at("fallible"), true);
-  ASSERT_EQ(json.at("buffers").size(), 4U);
+  ASSERT_EQ(json.at("buffers").size(), 5U);
   const auto& buffer = json.at("buffers")[1];
   EXPECT_EQ(buffer.at("name"), "h");
   EXPECT_EQ(buffer.at("type"), "f32 [2]");

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "support/op_check.h"
 
@@ -135,6 +136,23 @@ TEST_P(Softmax, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refusal(along(-1), {{DType::f32, {}}}),
             op + " 'y': axis -1 is out of range for shape []: it must be in [0, 0)");
   EXPECT_EQ(refusal(along(0), {{DType::i64, {2}}}), op + " 'y': needs f32 or f64, got i64 [2]");
+}
+
+// The logarithm of a probability near 1 is -e^-x, far below the rounding of log(1 + e^-x).
+TEST(LogSoftmax, ProbabilitiesNearOneKeepTheirDigits) {
+  for (const auto& [dtype, x, tolerance] :
+       {std::tuple(DType::f32, 30.0, 1e-6), std::tuple(DType::f64, 60.0, 1e-14)}) {
+    for (const Shape& shape : {Shape{3}, Shape{3, 1, 1}, Shape{1, 3}}) {
+      const int axis = shape.rank() == 2 ? 1 : 0;
+      const Array y = evaluate([&](std::span<const Value> v) { return log_softmax(v[0], axis); },
+                               {Array(shape, {0, x, -x})}, dtype);
+      EXPECT_NEAR(y[1] / -std::exp(-x), 1, tolerance) << x;
+      EXPECT_NEAR(y[0], -x, 1e-6);
+    }
+    const Array ties = evaluate([](std::span<const Value> v) { return log_softmax(v[0], 0); },
+                                {Array({3, 2}, {x, x, x, x, 0, 0})}, dtype);
+    for (const std::int64_t i : {0, 1, 2, 3}) EXPECT_NEAR(ties[i], -std::log(2), 1e-6);
+  }
 }
 
 }  // namespace

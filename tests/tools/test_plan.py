@@ -54,6 +54,28 @@ class Plan(CommandTest):
             self.assertEqual((drawn.returncode, drawn.stderr), (0, ""))
             self.assertIn("</svg>", drawn.stdout)
 
+    def test_no_gradient_that_nobody_needs(self):
+        """The images have no gradient: each layer has its weight's, all but the first its input's."""
+        path = self.path("plan.json")
+        self.assert_runs("plan", "--hidden", "96,80", "--batch", "64", "--json", path)
+        with open(path) as file:
+            nodes = json.load(file)["nodes"]
+        results = [
+            node["shapes"].split("-> ")[1]
+            for node in nodes
+            if node["op"] == "matmul" and node["phase"] == "backward"
+        ]
+        self.assertEqual(
+            sorted(results),
+            sorted(f"f32 {s}" for s in ([96, 784], [80, 96], [10, 80], [64, 96], [64, 80])),
+        )
+
+    def test_loss_and_gradient_take_no_memory_of_their_own(self):
+        """The gradient lies over the logits; what is new is the loss and the sum of its one tile."""
+        out = self.assert_runs("plan", "--batch", "128").stdout
+        (line,) = [row for row in out.splitlines() if "cross_entropy" in row]
+        self.assertRegex(line, r"f32 \[128, 10\]  20, in place  1 ")
+
     def test_optimizers(self):
         self.assertIn("sgd", self.assert_runs("plan", "--optimizer", "sgd").stdout)
         self.assertIn("adamw", self.assert_runs("plan", "--optimizer", "adamw").stdout)
