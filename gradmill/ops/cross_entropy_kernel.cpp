@@ -139,9 +139,12 @@ class CrossEntropyKernel final : public Kernel {
     target.certain = static_cast<T>(1 - smoothing);
     target.uniform = static_cast<T>(smoothing / static_cast<double>(axis_.n));
     const double share = divisor(run.workspace<double>());
+    const T* upstream = buffers.upstream;
+    const T common = reduced_ && upstream != nullptr
+                         ? static_cast<T>(static_cast<double>(*upstream) / share)
+                         : T(0);
     const auto scale = [&](std::int64_t line) {
-      const T upstream = buffers.upstream == nullptr ? T(0) : buffers.upstream[reduced_ ? 0 : line];
-      return static_cast<T>(static_cast<double>(upstream) / share);
+      return reduced_ || upstream == nullptr ? common : upstream[line];
     };
     double total = 0;
     axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {

@@ -54,6 +54,18 @@ HWY_NOINLINE void add_spread(const T* z, std::int64_t n, const LineTarget<T>& ta
   loss.spread_of = weighted.sum(d);
 }
 
+// Adds the terms of elements [from, to), as `others` lets them through, and keeps them in dz if
+// asked to.
+template <bool keep, class T, class V, class D, class Others>
+HWY_INLINE void add_terms(D d, const T* z, std::int64_t from, std::int64_t to, V most, T* dz,
+                          BlockedSum<D>& rest, Others others) {
+  for_vectors(d, to - from, kNothing<T>, [&](auto load, auto store) HWY_ATTR {
+    const auto e = exp_of_nonpositive(d, hn::Sub(load(z + from), most));
+    if constexpr (keep) store(e, dz + from);
+    rest.add(d, others(e));
+  });
+}
+
 // With `keep`, the exponentials stay in dz. The vector with the label is apart from the others, so
 // that leaving the label's term out costs the rest nothing.
 template <bool keep, class T>
@@ -62,29 +74,24 @@ HWY_INLINE LineLoss<T> sums(const T* z, std::int64_t n, const LineTarget<T>& tar
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   LineLoss<T> loss{};
   loss.offset = target.label < 0 ? kNothing<T> : z[target.label] - m;
-  loss.peak = target.label < 0 ? T(0) : exp_of_one(loss.offset);
   if (target.spread()) add_spread(z, n, target, m, loss);
 
   const auto most = hn::Set(d, m);
   BlockedSum rest(d);
-  const auto add = [&](std::int64_t from, std::int64_t to, auto others) HWY_ATTR {
-    for_vectors(d, to - from, kNothing<T>, [&](auto load, auto store) HWY_ATTR {
-      const auto e = exp_of_nonpositive(d, hn::Sub(load(z + from), most));
-      if constexpr (keep) store(e, dz + from);
-      rest.add(d, others(e));
-    });
-  };
   const auto all = [](auto e) HWY_ATTR { return e; };
   if (target.label < 0) {
-    add(0, n, all);
+    add_terms<keep>(d, z, 0, n, most, dz, rest, all);
   } else {
     const std::int64_t first = target.label / lanes * lanes;
     const std::int64_t after = std::min(n, first + lanes);
     const auto label = hn::Set(d, static_cast<T>(target.label - first));
-    add(0, first, all);
-    add(first, after,
-        [&](auto e) HWY_ATTR { return hn::IfThenZeroElse(hn::Eq(hn::Iota(d, 0), label), e); });
-    add(after, n, all);
+    const auto all_but_one = [=](auto e) HWY_ATTR {
+      return hn::IfThenZeroElse(hn::Eq(hn::Iota(d, 0), label), e);
+    };
+    add_terms<keep>(d, z, 0, first, most, dz, rest, all);
+    add_terms<keep>(d, z, first, after, most, dz, rest, all_but_one);
+    add_terms<keep>(d, z, after, n, most, dz, rest, all);
+    loss.peak = keep ? dz[target.label] : exp_of_one(loss.offset);
   }
   loss.rest = rest.sum(d);
   return loss;
@@ -121,9 +128,33 @@ LineLoss<T> loss_of(const T* z, std::int64_t n, const LineTarget<T>& target) {
   return sums<false>(z, n, target, row_max(hn::ScalableTag<T>(), z, n), static_cast<T*>(nullptr));
 }
 
+// A row of one vector, with a label alone: everything stays in registers.
+template <class T>
+LineLoss<T> short_row(const T* z, std::int64_t n, const LineTarget<T>& target, T scale, T* dz) {
+  const hn::ScalableTag<T> d;
+  const auto row = load_partial(d, z, n, kNothing<T>);
+  const auto most = hn::MaxOfLanes(d, row);
+  const auto e = exp_of_nonpositive(d, hn::Sub(row, most));
+  const auto own = hn::Eq(hn::Iota(d, 0), hn::Set(d, static_cast<T>(target.label)));
+  HWY_ALIGN T terms[HWY_MAX_BYTES / sizeof(T)];
+  hn::Store(e, d, terms);
+  LineLoss<T> loss{};
+  loss.rest = hn::GetLane(hn::SumOfLanes(d, hn::IfThenZeroElse(own, e)));
+  loss.peak = terms[target.label];
+  loss.offset = z[target.label] - hn::GetLane(most);
+  const auto factor = hn::Set(d, target.spike / (loss.rest + loss.peak) * scale);
+  const T label = label_gradient(target, loss.rest, loss.peak, T(0), T(0), scale);
+  store_partial(hn::IfThenElse(own, hn::Set(d, label), hn::Mul(e, factor)), d, dz, n);
+  return loss;
+}
+
 template <class T>
 LineLoss<T> loss_and_gradient(const T* z, std::int64_t n, const LineTarget<T>& target, T scale,
                               T* dz) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<T>()));
+  if (n < lanes && target.label >= 0 && !target.spread()) {
+    return short_row(z, n, target, scale, dz);
+  }
   const T m = row_max(hn::ScalableTag<T>(), z, n);
   const LineLoss<T> loss = sums<true>(z, n, target, m, dz);
   scale_gradient<false>(dz, n, target, m, loss, scale, true, dz);

@@ -34,8 +34,10 @@ struct LineLoss {
   T spread_of = 0;  ///< sum_j w_j (certain t_j + uniform) (z_j - m)
 
   double value(T spike) const {
-    const double log_s = offset == 0 ? std::log1p(static_cast<double>(rest))
-                                     : std::log(static_cast<double>(rest) + peak);
+    // Of f32 numbers that are not tiny, log1p would give nothing that log does not.
+    const bool tiny = offset == 0 && (sizeof(T) > sizeof(float) || rest < T(1e-6));
+    const double log_s = tiny ? std::log1p(static_cast<double>(rest))
+                              : std::log(static_cast<double>(rest) + static_cast<double>(peak));
     double loss = 0;
     if (spike != 0) loss += static_cast<double>(spike) * (log_s - static_cast<double>(offset));
     if (spread != 0 || spread_of != 0) {

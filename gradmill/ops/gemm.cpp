@@ -9,6 +9,7 @@
 #include <dnnl.h>
 #include <Eigen/Core>
 
+#include <gradmill/ops/gemm_batch.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
@@ -20,12 +21,32 @@ constexpr double kTileFlops = 10e6;
 constexpr std::int64_t kLeastTile =
     128;  // narrower ones cost more in packing than they give in balance
 constexpr std::int64_t kTileQuantum = 16;  // the width that oneDNN's kernels divide evenly
+constexpr double kCallFlops = 25e3;        // what could be done in the time that a call takes
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 std::int64_t tile_size(std::int64_t size, std::int64_t parts) {
   const std::int64_t even = divide_up(size, parts);
   return std::min(size, divide_up(even, kTileQuantum) * kTileQuantum);
+}
+
+double flops_of_one(const Gemm& g) {
+  return 2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+}
+
+// The products that are added up in each matrix of C.
+double terms(const Gemm& g) {
+  double count = 1;
+  for (const BatchAxis& axis : g.batch) {
+    if (axis.c == 0) count *= static_cast<double>(axis.size);
+  }
+  return count;
+}
+
+BatchWalk walk(const Gemm& g, bool summed) {
+  std::vector<BatchAxis> axes = g.batch;
+  std::erase_if(axes, [&](const BatchAxis& axis) { return (axis.c == 0) != summed; });
+  return BatchWalk(std::move(axes));
 }
 
 // A tile's place in the operands: leading dimensions are those of the whole.
@@ -36,14 +57,15 @@ struct Tile {
   std::int64_t columns;
 };
 
-void multiply(const Gemm& g, const Tile& tile, const float* a, const float* b, float* c) {
+// C = A B on the tile, or C += A B where `add` is set.
+void multiply(const Gemm& g, const Tile& tile, const float* a, const float* b, bool add, float* c) {
   const std::int64_t lda = g.transpose_a ? g.m : g.k;
   const std::int64_t ldb = g.transpose_b ? g.k : g.n;
   const float* a_tile = a + (g.transpose_a ? tile.row : tile.row * lda);
   const float* b_tile = b + (g.transpose_b ? tile.column * ldb : tile.column);
-  const dnnl_status_t status =
-      dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', tile.rows, tile.columns, g.k,
-                 1.0F, a_tile, lda, b_tile, ldb, 0.0F, c + tile.row * g.n + tile.column, g.n);
+  const dnnl_status_t status = dnnl_sgemm(
+      g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', tile.rows, tile.columns, g.k, 1.0F,
+      a_tile, lda, b_tile, ldb, add ? 1.0F : 0.0F, c + tile.row * g.n + tile.column, g.n);
   // Arguments were checked when the graph was compiled; only memory can be short.
   if (status != dnnl_success) throw Failure("dnnl_sgemm: out of memory");
 }
@@ -51,14 +73,15 @@ void multiply(const Gemm& g, const Tile& tile, const float* a, const float* b, f
 // Eigen packs panels of at most this depth, so that they fit on the stack.
 constexpr std::int64_t kEigenDepth = 256;
 
-void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b, double* c) {
+void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b, bool add,
+              double* c) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using View = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
   const std::int64_t lda = g.transpose_a ? g.m : g.k;
   const std::int64_t ldb = g.transpose_b ? g.k : g.n;
   Eigen::Map<Matrix, 0, Eigen::OuterStride<>> result(c + tile.row * g.n + tile.column, tile.rows,
                                                      tile.columns, Eigen::OuterStride<>(g.n));
-  result.setZero();
+  if (!add) result.setZero();
   for (std::int64_t at = 0; at < g.k; at += kEigenDepth) {
     const std::int64_t depth = std::min(kEigenDepth, g.k - at);
     const double* a_tile = a + (g.transpose_a ? at * lda + tile.row : tile.row * lda + at);
@@ -79,29 +102,66 @@ void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b,
   }
 }
 
+// A tile is one tile of the grid in one matrix of C, or, where the matrices are small, several
+// whole matrices.
 template <class T>
-class GemmKernel : public Kernel {
+class GemmKernel final : public Kernel {
  public:
   GemmKernel(const Gemm& gemm, const Epilogue& epilogue)
       : gemm_(gemm),
         epilogue_(epilogue),
         grid_(choose_grid(gemm)),
         tile_rows_(divide_up(gemm.m, grid_.tile_m)),
-        tile_columns_(divide_up(gemm.n, grid_.tile_n)) {}
+        tile_columns_(divide_up(gemm.n, grid_.tile_n)),
+        results_(walk(gemm, false)),
+        terms_(walk(gemm, true)) {
+    const double batches = static_cast<double>(results_.size());
+    const double work = batches * terms(gemm) * (flops_of_one(gemm) + kCallFlops);
+    const auto groups = std::llround(std::clamp(work / kTileFlops, 1.0, batches));
+    results_per_tile_ = divide_up(results_.size(), groups);
+  }
 
-  std::int64_t tiles(int) const override { return tile_rows_ * tile_columns_; }
+  std::int64_t tiles(int) const override {
+    return divide_up(results_.size(), results_per_tile_) * tile_rows_ * tile_columns_;
+  }
 
   void run(int, std::int64_t index, const KernelRun& run) const override {
+    const std::int64_t in_matrix = index % (tile_rows_ * tile_columns_);
+    const std::int64_t group = index / (tile_rows_ * tile_columns_);
     Tile tile{};
-    tile.row = index / tile_columns_ * grid_.tile_m;
-    tile.column = index % tile_columns_ * grid_.tile_n;
+    tile.row = in_matrix / tile_columns_ * grid_.tile_m;
+    tile.column = in_matrix % tile_columns_ * grid_.tile_n;
     tile.rows = std::min(grid_.tile_m, gemm_.m - tile.row);
     tile.columns = std::min(grid_.tile_n, gemm_.n - tile.column);
-    multiply(gemm_, tile, run.input<T>(0), run.input<T>(1), run.output<T>(0));
-    if (epilogue_.empty()) return;
+    const std::int64_t end = std::min(results_.size(), (group + 1) * results_per_tile_);
+    for (std::int64_t result = group * results_per_tile_; result < end; ++result) {
+      const BatchWalk::Place at = results_.at(result);
+      for (std::int64_t term = 0; term < terms_.size(); ++term) {
+        const BatchWalk::Place more = terms_.at(term);
+        multiply(gemm_, tile, run.input<T>(0) + (at.a + more.a) * gemm_.m * gemm_.k,
+                 run.input<T>(1) + (at.b + more.b) * gemm_.k * gemm_.n, term > 0,
+                 run.output<T>(0) + result * gemm_.m * gemm_.n);
+      }
+      if (!epilogue_.empty()) finish(tile, result, run);
+    }
+  }
+
+  std::string description() const override {
+    std::string text = gemm_.dtype == DType::f32 ? "dnnl_sgemm, " : "eigen, ";
+    if (results_.size() > 1) text += cat(results_.size(), " batches of ");
+    text += cat(tile_rows_, "x", tile_columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
+    if (results_per_tile_ > 1) text += cat(", ", results_per_tile_, " batches a tile");
+    if (terms_.size() > 1) text += cat(", each the sum of ", terms_.size(), " products");
+    if (!epilogue_.empty()) text += ", then " + to_string(epilogue_);
+    return text;
+  }
+
+ private:
+  void finish(const Tile& tile, std::int64_t result, const KernelRun& run) const {
     const T* bias = epilogue_.bias ? run.input<T>(2) + tile.column : nullptr;
     const T* operand = epilogue_.combine ? run.input<T>(epilogue_.bias ? 3 : 2) : nullptr;
-    for (std::int64_t row = tile.row; row < tile.row + tile.rows; ++row) {
+    const std::int64_t first = result * gemm_.m + tile.row;
+    for (std::int64_t row = first; row < first + tile.rows; ++row) {
       T* c = run.output<T>(0) + row * gemm_.n + tile.column;
       if (bias != nullptr) apply_binary(Binary::add, c, 1, bias, 1, c, tile.columns);
       if (epilogue_.activation) apply_unary(*epilogue_.activation, c, c, tile.columns);
@@ -112,19 +172,14 @@ class GemmKernel : public Kernel {
     }
   }
 
-  std::string description() const override {
-    std::string text = cat(gemm_.dtype == DType::f32 ? "dnnl_sgemm" : "eigen", ", ", tile_rows_,
-                           "x", tile_columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
-    if (!epilogue_.empty()) text += ", then " + to_string(epilogue_);
-    return text;
-  }
-
- private:
   Gemm gemm_;
   Epilogue epilogue_;
   GemmGrid grid_;
   std::int64_t tile_rows_;
   std::int64_t tile_columns_;
+  BatchWalk results_;  // one place a matrix of C, in C's order
+  BatchWalk terms_;    // what is added up in each
+  std::int64_t results_per_tile_;
 };
 
 }  // namespace
@@ -132,8 +187,7 @@ class GemmKernel : public Kernel {
 // Each tile packs its rows of A and columns of B: of the cuts with enough tiles, the one that packs
 // least wins.
 GemmGrid choose_grid(const Gemm& g) {
-  const double flops =
-      2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  const double flops = flops_of_one(g) * terms(g);
   const auto wanted = std::max<std::int64_t>(1, std::llround(std::min(flops / kTileFlops, 1e6)));
   const std::int64_t most_rows = std::max<std::int64_t>(1, g.m / kLeastTile);
   const std::int64_t most_columns = std::max<std::int64_t>(1, g.n / kLeastTile);
@@ -155,8 +209,9 @@ GemmGrid choose_grid(const Gemm& g) {
 }
 
 std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue) {
-  if (gemm.dtype == DType::f32) return std::make_unique<GemmKernel<float>>(gemm, epilogue);
-  return std::make_unique<GemmKernel<double>>(gemm, epilogue);
+  const Gemm whole = folded(gemm);
+  if (whole.dtype == DType::f32) return std::make_unique<GemmKernel<float>>(whole, epilogue);
+  return std::make_unique<GemmKernel<double>>(whole, epilogue);
 }
 
 std::string to_string(const Epilogue& epilogue) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <gradmill/ops/elementwise_kernel.h>
 #include <gradmill/runtime/dtype.h>
@@ -13,17 +14,27 @@
 
 namespace gradmill {
 
-/// What is done to each tile of a product while it is in cache, in this order.
+/// What is done to each tile of a finished product while it is in cache, in this order.
 struct Epilogue {
   bool bias = false;                ///< + input 2, [n], the same for every row
   std::optional<Unary> activation;  ///< f(.), element by element
-  std::optional<Binary> combine;    ///< f(., last input [m, n]), element by element
+  std::optional<Binary> combine;    ///< f(., last input, shaped as C), element by element
 
   bool empty() const { return !bias && !activation && !combine; }
 };
 
-/// C [m, n] = op(A) [m, k] op(B) [k, n]; a transposed operand is stored the other way round. All
-/// dense.
+/// One axis of a batch of products: how many matrices further its next place is in each operand, 0
+/// where the operand lacks the axis and serves every place. C sums over the axes that it lacks.
+struct BatchAxis {
+  std::int64_t size = 1;
+  std::int64_t a = 0;
+  std::int64_t b = 0;
+  std::int64_t c = 0;
+  friend bool operator==(const BatchAxis&, const BatchAxis&) = default;
+};
+
+/// C [m, n] = op(A) [m, k] op(B) [k, n] for each place of C in the batch; a transposed operand is
+/// stored the other way round. All dense, the batch in row-major order in front of the matrices.
 struct Gemm {
   DType dtype = DType::f32;
   std::int64_t m = 1;
@@ -31,9 +42,10 @@ struct Gemm {
   std::int64_t k = 1;
   bool transpose_a = false;
   bool transpose_b = false;
+  std::vector<BatchAxis> batch = {};  ///< outermost first
 };
 
-/// How C is cut into tiles: by the problem alone.
+/// How each matrix of C is cut into tiles: by the problem alone.
 struct GemmGrid {
   std::int64_t tile_m = 1;
   std::int64_t tile_n = 1;

@@ -24,11 +24,10 @@ inline void check_logits_and_labels(const Type& logits, const Type& labels) {
         logits.shape);
 }
 
-/// Throws Error naming op, node, place and label unless `label`, element `line` of `labels`, is in
-/// [0, classes).
-inline void check_label(std::string_view op, std::string_view node, std::int64_t label,
-                        std::int64_t line, const Shape& labels, std::int64_t classes) {
-  if (label >= 0 && label < classes) return;
+/// Throws Error naming op, node, place and label; it is element `line` of `labels`.
+[[noreturn]] inline void refuse_label(std::string_view op, std::string_view node,
+                                      std::int64_t label, std::int64_t line, const Shape& labels,
+                                      std::int64_t classes) {
   std::string place = cat("row ", line);
   if (labels.rank() > 1) {
     std::vector<std::int64_t> index;
@@ -41,6 +40,12 @@ inline void check_label(std::string_view op, std::string_view node, std::int64_t
     place += ']';
   }
   fail(op, " '", node, "': label ", label, " at ", place, " is out of range [0, ", classes, ")");
+}
+
+/// That, unless `label` is in [0, classes).
+inline void check_label(std::string_view op, std::string_view node, std::int64_t label,
+                        std::int64_t line, const Shape& labels, std::int64_t classes) {
+  if (label < 0 || label >= classes) refuse_label(op, node, label, line, labels, classes);
 }
 
 /// Rows are shared out in tiles of about this many elements.

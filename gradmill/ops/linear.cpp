@@ -3,7 +3,6 @@
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/matmul.h>
-#include <gradmill/ops/reshape.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
@@ -57,15 +56,8 @@ Value linear(Value x, Value weight, Value bias, const std::string& name) {
           " must be [", out_features, "], got ", bias.shape());
   }
   Graph::Transaction transaction(x.graph());
-  const bool flat = shape.rank() == 2;
-  Value y = flat ? x : reshape(x, {-1, shape[last]});
-  y = matmul(y, weight, {.transpose_b = true}, name);
+  Value y = matmul(x, weight, {.transpose_b = true}, name);
   if (bias) y = add(y, bias, name);
-  if (!flat) {
-    std::vector<std::int64_t> sizes = shape.sizes();
-    sizes.back() = out_features;
-    y = reshape(y, sizes);
-  }
   transaction.keep();
   return y;
 }

@@ -37,11 +37,16 @@ struct MiddleAxis {
   /// Calls body(unit) for each of a tile.
   template <class Body>
   void for_units(std::int64_t tile, Body body) const {
-    const std::int64_t end = std::min(units(), (tile + 1) * units_per_tile);
-    for (std::int64_t index = tile * units_per_tile; index < end; ++index) {
-      const std::int64_t row = index / blocks;
-      const std::int64_t column = index % blocks * columns;
+    const std::int64_t first = tile * units_per_tile;
+    const std::int64_t last = std::min(units(), first + units_per_tile);
+    std::int64_t row = first / blocks;
+    std::int64_t block = first % blocks;
+    for (std::int64_t index = first; index < last; ++index) {
+      const std::int64_t column = block * columns;
       body(Unit{row * n * inner + column, row * inner + column, std::min(columns, inner - column)});
+      if (++block < blocks) continue;
+      block = 0;
+      ++row;
     }
   }
 

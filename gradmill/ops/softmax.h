@@ -14,7 +14,9 @@ namespace gradmill {
 /// of x's shape, the sum along `axis`. It needs y alone, not x.
 ///
 /// Finite for all finite inputs, since no exponent is above 0 and s is at least 1, and 0 for
-/// entries of -inf. A row with nothing but -inf, or with +inf or NaN, is NaN, as in PyTorch.
+/// entries of -inf. A row with nothing but -inf, or with +inf or NaN, is NaN, as in PyTorch. The
+/// relative error of y_i is at most about m - x_i + n roundings, down to the denormal numbers. Zero
+/// elements do not exist: no Shape has a size of 0.
 ///
 /// Throws Error for a dtype that is not floating and an axis out of range. For a loss use
 /// `cross_entropy`, which stores no probabilities.

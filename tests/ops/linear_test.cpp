@@ -56,6 +56,19 @@ TEST(Linear, ManyTilesGiveTheSameBitsOnAnyNumberOfThreads) {
   expect_same_bits([](auto x) { return tanh(build(x)); }, inputs);
 }
 
+TEST(Linear, IsOneFusedProductOnAnyRank) {
+  for (const auto& [shape, kernel] :
+       {std::pair{Shape{4}, "dnnl_sgemm, 1x1 tiles of 1x5, then bias+relu"},
+        std::pair{Shape{3, 4}, "dnnl_sgemm, 1x1 tiles of 3x5, then bias+relu"},
+        std::pair{Shape{2, 3, 4}, "dnnl_sgemm, 1x1 tiles of 6x5, then bias+relu"}}) {
+    Graph graph;
+    const Value y = relu(linear(graph.input("x", shape), 5, "fc"));
+    const Session session(graph, {.fetches = {y}});
+    ASSERT_EQ(session.plan().steps.size(), 1U) << shape;
+    EXPECT_EQ(session.plan().steps[0].kernel->description(), kernel);
+  }
+}
+
 TEST(Linear, DeclaresItsParametersAsPyTorchDoes) {
   Graph graph;
   const Value x = graph.input("x", {2, 3, 100}, DType::f64);

@@ -130,13 +130,42 @@ Array transpose(const Array& x, int dim0, int dim1) {
 }
 
 Array matmul(const Array& a, const Array& b) {
-  Array c({a.shape[0], b.shape[1]});
-  for (std::int64_t i = 0; i < a.shape[0]; ++i) {
-    for (std::int64_t j = 0; j < b.shape[1]; ++j) {
-      for (std::int64_t k = 0; k < a.shape[1]; ++k) c(i, j) += a(i, k) * b(k, j);
+  // A vector is a row on the left and a column on the right, and that axis is dropped again.
+  const bool row = a.shape.rank() == 1;
+  const bool column = b.shape.rank() == 1;
+  const Array left = row ? Array({1, a.size()}, a.data) : a;
+  const Array right = column ? Array({b.size(), 1}, b.data) : b;
+  const int rank_a = left.shape.rank();
+  const int rank_b = right.shape.rank();
+  const std::int64_t depth = left.shape[rank_a - 1];
+
+  const Shape batch_a(std::vector(left.shape.begin(), left.shape.end() - 2));
+  const Shape batch_b(std::vector(right.shape.begin(), right.shape.end() - 2));
+  const Shape batch = zip(Array(batch_a), Array(batch_b), std::plus<>()).shape;
+  std::vector<std::int64_t> sizes = batch.sizes();
+  sizes.push_back(left.shape[rank_a - 2]);
+  sizes.push_back(right.shape[rank_b - 1]);
+  const auto wide = [&](const Array& x) {
+    std::vector<std::int64_t> repeated = batch.sizes();
+    repeated.insert(repeated.end(), x.shape.end() - 2, x.shape.end());
+    return broadcast(x, Shape(repeated));
+  };
+  const Array wide_a = wide(left);
+  const Array wide_b = wide(right);
+
+  Array c{Shape(sizes)};
+  for (std::int64_t at = 0; at < c.size(); ++at) {
+    Index in_a = index_of(at, c.shape);
+    Index in_b = in_a;
+    for (std::int64_t k = 0; k < depth; ++k) {
+      in_a.back() = k;
+      *(in_b.end() - 2) = k;
+      c[at] += wide_a[flat_of(in_a, wide_a.shape)] * wide_b[flat_of(in_b, wide_b.shape)];
     }
   }
-  return c;
+  if (column) sizes.pop_back();
+  if (row) sizes.erase(sizes.end() - (column ? 1 : 2));
+  return {Shape(sizes), c.data};
 }
 
 Array softmax(const Array& x, int axis, bool logarithm) {

@@ -61,6 +61,7 @@ Array broadcast(const Array& x, const Shape& shape);
 Array reduce(const Array& x, const std::vector<int>& axes, bool keepdim,
              const std::function<double(const std::vector<double>&)>& f);
 Array transpose(const Array& x, int dim0, int dim1);
+/// Of vectors, matrices and batches of matrices that broadcast, as torch.matmul.
 Array matmul(const Array& a, const Array& b);
 Array softmax(const Array& x, int axis, bool logarithm);
 /// The mean over rows of -log softmax(logits)[label].
