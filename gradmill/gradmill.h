@@ -3,6 +3,7 @@
 // Everything that a program which builds and trains graphs needs.
 
 #include <gradmill/graph/autodiff.h>
+#include <gradmill/graph/gradcheck.h>
 #include <gradmill/graph/graph.h>
 #include <gradmill/graph/session.h>
 #include <gradmill/ops/accuracy.h>

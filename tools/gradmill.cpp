@@ -1,14 +1,10 @@
-// The gradmill command: options in, a command run, one line and an exit status for what goes wrong.
+// The gradmill command: options in, a command run.
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
-#include <cstdio>
-#include <exception>
-#include <iostream>
+#include <initializer_list>
 #include <limits>
 #include <map>
-#include <new>
 #include <string>
 #include <string_view>
 
@@ -18,12 +14,10 @@
 #include <gradmill/runtime/log.h>
 
 #include "commands/commands.h"
+#include "guarded.h"
 
 namespace gradmill {
 namespace {
-
-constexpr int kFailed = 1;
-constexpr int kRefused = 2;
 
 constexpr int kMaxEpochs = 1'000'000;
 constexpr int kMaxThreads = 1024;
@@ -88,6 +82,13 @@ void add_threads(CLI::App& app, int& threads) {
       ->transform(kWhole);
 }
 
+void add_seed(CLI::App& app, std::uint64_t& seed, const char* what) {
+  app.add_option("--seed", seed, what)
+      ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(kLargest)))
+      ->transform(kWhole)
+      ->capture_default_str();
+}
+
 void add_train(CLI::App& app, TrainOptions& options) {
   add_model(app, options.model);
   add_data(app, options.data);
@@ -101,10 +102,7 @@ void add_train(CLI::App& app, TrainOptions& options) {
       ->check(CLI::IsMember({"linear", "constant"}))
       ->capture_default_str();
   add_threads(app, options.threads);
-  app.add_option("--seed", options.seed, "For initial values and the order of the images")
-      ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(kLargest)))
-      ->transform(kWhole)
-      ->capture_default_str();
+  add_seed(app, options.seed, "For initial values and the order of the images");
   app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
       ->check(kPath);
   app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
@@ -127,6 +125,16 @@ void add_plan(CLI::App& app, PlanOptions& options) {
   add_optimizer(app, options.optimizer);
   app.add_option("--dot", options.dot, "Write the plan here for Graphviz")->check(kPath);
   app.add_option("--json", options.json, "Write the plan here as JSON")->check(kPath);
+}
+
+void add_gradcheck(CLI::App& app, GradcheckCommandOptions& options) {
+  add_model(app, options.model);
+  add_threads(app, options.threads);
+  add_seed(app, options.seed, "For parameters, images, labels and the elements that are checked");
+  app.add_option("--samples", options.samples, "Elements to check of each large tensor")
+      ->check(kPositive)
+      ->transform(kWhole)
+      ->capture_default_str();
 }
 
 int run(int argc, char** argv) {
@@ -155,12 +163,21 @@ int run(int argc, char** argv) {
   CLI::App& plan_app = *app.add_subcommand("plan", "Show the plan of a training step");
   add_plan(plan_app, plan_options);
 
-  for (CLI::App* command : {&train_app, &eval_app, &plan_app}) command->fallthrough();
+  GradcheckCommandOptions gradcheck_options;
+  CLI::App& gradcheck_app = *app.add_subcommand(
+      "gradcheck", "Compare a model's gradients with difference quotients, in f64");
+  add_gradcheck(gradcheck_app, gradcheck_options);
+
+  const std::initializer_list<CLI::App*> commands = {&train_app, &eval_app, &plan_app,
+                                                     &gradcheck_app};
+  for (CLI::App* command : commands) command->fallthrough();
 
   // The parser would only say that a command is missing.
   const std::string_view first = argc > 1 ? argv[1] : "train";
-  if (!first.starts_with('-') && first != "train" && first != "eval" && first != "plan") {
-    fail("'", first, "' is not a command: train, eval and plan are");
+  const bool known = std::ranges::any_of(
+      commands, [&](const CLI::App* command) { return command->get_name() == first; });
+  if (!first.starts_with('-') && !known) {
+    fail("'", first, "' is not a command: train, eval, plan and gradcheck are");
   }
   try {
     app.parse(argc, argv);
@@ -170,44 +187,13 @@ int run(int argc, char** argv) {
   }
   if (train_app.parsed()) return train(train_options);
   if (eval_app.parsed()) return eval(eval_options);
-  return plan(plan_options);
-}
-
-/// Says what went wrong in one line, also where the message has several.
-int report(std::string_view message, int status) {
-  std::string line = "gradmill: ";
-  for (std::size_t i = 0; i < message.size(); ++i) {
-    if (message[i] != '\n') {
-      line += message[i];
-      continue;
-    }
-    if (line.back() != ':') line += ';';
-    while (i + 1 < message.size() && message[i + 1] == ' ') ++i;
-    line += ' ';
-  }
-  std::cout.flush();
-  std::cerr << line << '\n';
-  return status;
+  if (plan_app.parsed()) return plan(plan_options);
+  return gradcheck(gradcheck_options);
 }
 
 }  // namespace
 }  // namespace gradmill
 
 int main(int argc, char** argv) {
-  using namespace gradmill;
-  std::signal(SIGXFSZ, SIG_IGN);  // a file over the limit is then an error like a full disk
-  try {
-    const int status = run(argc, argv);
-    std::cout.flush();
-    if (!std::cout || std::fflush(stdout) != 0) throw Failure("standard output: cannot be written");
-    return status;
-  } catch (const Failure& failure) {
-    return report(failure.what(), kFailed);
-  } catch (const Error& error) {
-    return report(error.what(), kRefused);
-  } catch (const std::bad_alloc&) {
-    return report("out of memory", kFailed);
-  } catch (const std::exception& error) {
-    return report(error.what(), kFailed);
-  }
+  return gradmill::guarded([&] { return gradmill::run(argc, argv); });
 }

@@ -46,7 +46,7 @@ std::unique_ptr<Program> mlp(DType dtype, std::int64_t batch, std::vector<std::i
   auto program = std::make_unique<Program>();
   Value x = program->input("images", {batch, sizes.front()}, dtype);
   for (std::size_t i = 1; i < sizes.size(); ++i) {
-    x = linear(x, sizes[i], "fc" + std::to_string(i));
+    x = linear(x, sizes[i], cat("fc", i));
     if (i + 1 < sizes.size()) x = activation ? activation(x) : relu(x);
     if (i == 1 && sizes.size() > 2) program->fetches.push_back(x);
   }
@@ -61,7 +61,7 @@ std::unique_ptr<Program> branches(DType dtype, int count, std::int64_t rows, std
   const Value x = program->input("x", {rows, columns}, dtype);
   Value total;
   for (int i = 0; i < count; ++i) {
-    const std::string name = "branch" + std::to_string(i);
+    const std::string name = cat("branch", i);
     const Value y = tanh(linear(x, columns, name));
     total = total ? total + y : y;
   }
@@ -85,7 +85,7 @@ std::unique_ptr<Program> random_program(DType dtype, std::uint64_t seed, int ops
   for (int i = 0; i < ops; ++i) {
     const Value a = values[below(values.size())];
     const Value b = values[below(values.size())];
-    const std::string name = "p" + std::to_string(i);
+    const std::string name = cat("p", i);
     Value result;
     switch (below(12)) {
       case 0: result = relu(a); break;

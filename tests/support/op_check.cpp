@@ -65,6 +65,8 @@ class Bench {
   std::vector<std::vector<double>> f64_;
 };
 
+constexpr std::int64_t kEveryElement = 1'000'000;
+
 Array to_array(const TensorView& view) {
   Array result(view.type.shape);
   if (view.type.dtype == DType::f32) {
@@ -83,9 +85,25 @@ Array evaluate(const Builder& build, const std::vector<Array>& inputs, DType dty
   const Value result = build(bench.values);
   EXPECT_EQ(result.dtype(), dtype);
   options.fetches = {result};
-  Session session(bench.graph, options);
-  session.run(bench.feeds());
-  return to_array(session.view(result));
+  options.execution = Execution::flow_graph;
+  std::vector<std::byte> first;
+  Array values;
+  for (const int threads : {1, 2, 4}) {
+    options.threads = threads;
+    Session session(bench.graph, options);
+    session.run(bench.feeds());
+    const TensorView view = session.view(result);
+    const auto* bytes = static_cast<const std::byte*>(view.data);
+    if (threads == 1) {
+      first.assign(bytes, bytes + view.type.bytes());
+      values = to_array(view);
+      const std::vector<PlanStep>& steps = session.plan().steps;
+      if (steps.size() == 1 && steps[0].tiles == 1) break;  // nothing for a second thread
+    } else if (std::memcmp(first.data(), bytes, first.size()) != 0) {
+      ADD_FAILURE() << view.type << " has other bits with " << threads << " threads than with 1";
+    }
+  }
+  return values;
 }
 
 std::vector<Array> rounded_to_f32(std::vector<Array> inputs) {
@@ -120,32 +138,13 @@ void expect_values(const Builder& build,
 
 void expect_gradients(const Builder& build, const std::vector<Array>& inputs, double tolerance) {
   Bench bench(inputs, DType::f64);
-  const Value loss = bench.weighted(build(bench.values));
-  const std::vector<Value> wanted = gradients(loss, bench.values);
-  std::vector<Value> fetches = wanted;
-  fetches.push_back(loss);
-  Session session(bench.graph, {.fetches = fetches});
-  session.run(bench.feeds());
-  std::vector<Array> computed;
-  for (const Value& gradient : wanted) computed.push_back(to_array(session.view(gradient)));
-
-  std::vector<Array> shifted = inputs;
-  const auto loss_at = [&](std::size_t k, std::int64_t i, double x) {
-    shifted[k][i] = x;
-    bench.set(shifted);
-    session.run(bench.feeds());
-    return session.fetch<double>(loss);
-  };
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    SCOPED_TRACE(cat("input ", k, ' ', inputs[k].shape));
-    Array expected(inputs[k].shape);
-    for (std::int64_t i = 0; i < expected.size(); ++i) {
-      const double x = inputs[k][i];
-      const double h = 1e-5 * (1 + std::abs(x));
-      expected[i] = (loss_at(k, i, x + h) - loss_at(k, i, x - h)) / (2 * h);
-      shifted[k][i] = x;
-    }
-    expect_near(computed[k], expected, tolerance);
+  const GradcheckReport report = gradcheck(
+      bench.graph, build(bench.values), bench.feeds(),
+      {.wrt = bench.values, .atol = tolerance, .rtol = tolerance, .max_elements = kEveryElement});
+  EXPECT_TRUE(report.ok()) << report.message();
+  for (const GradcheckTensor& tensor : report.tensors) {
+    EXPECT_EQ(tensor.checked, tensor.type.shape.elements()) << tensor.name;
+    EXPECT_EQ(tensor.kinks, 0) << tensor.name << ": choose inputs away from the kinks";
   }
 }
 
@@ -159,7 +158,7 @@ void expect_second_gradients(const Builder& build, const std::vector<Array>& inp
       const Array weights = random.array(result.shape(), 0.5, 1.5);
       const Value constant =
           result.graph().constant(std::span<const double>(weights.data), weights.shape);
-      return gradients(sum(result * constant), values)[k];
+      return gradients(std::span(&result, 1), values, std::span(&constant, 1))[k];
     };
     expect_gradients(first, inputs, tolerance);
   }

@@ -15,7 +15,10 @@ namespace gradmill {
 /// Builds what is tested from its inputs, which are all of one dtype.
 using Builder = std::function<Value(std::span<const Value>)>;
 
-/// Runs `build` once on inputs of that dtype and returns its result.
+/// Runs `build` on inputs of that dtype, on the flow graph with 1, 2 and 4 threads, expects the
+/// same bits of each, and returns them. A plan of a single tile runs with 1 only: it has nothing to
+/// share, and oneTBB gets slower with each arena that a process has had. `options` may say the
+/// rest.
 Array evaluate(const Builder& build, const std::vector<Array>& inputs, DType dtype,
                SessionOptions options = {});
 
@@ -35,8 +38,8 @@ void expect_values(const Builder& build,
                    const std::function<Array(const std::vector<Array>&)>& reference,
                    const std::vector<Array>& inputs, Tolerance tolerance = {});
 
-/// Expects the gradient of sum(result * fixed weights), for every element of every input, to agree
-/// with central differences, in f64.
+/// Expects `gradcheck` to find every element of the gradient for every input right, in f64 and with
+/// that tolerance, absolute and relative; the inputs must keep away from kinks.
 void expect_gradients(const Builder& build, const std::vector<Array>& inputs,
                       double tolerance = 1e-7);
 

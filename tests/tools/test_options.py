@@ -10,15 +10,15 @@ from support import COMMAND, TIMEOUT, CommandTest, read_safetensors, small_train
 
 class Options(CommandTest):
     def test_help_and_version(self):
-        for args in (["--help"], ["train", "--help"], ["eval", "--help"], ["plan", "--help"]):
-            self.assertIn("--help", self.assert_runs(*args).stdout)
+        for command in ([], ["train"], ["eval"], ["plan"], ["gradcheck"]):
+            self.assertIn("--help", self.assert_runs(*command, "--help").stdout)
         self.assertRegex(self.assert_runs("--version").stdout, r"^gradmill \d+\.\d+\.\d+\n$")
 
     def test_no_command(self):
         self.assert_refused([], "subcommand")
 
     def test_unknown_command(self):
-        self.assert_refused(["fly"], "'fly'", "train")
+        self.assert_refused(["fly"], "'fly'", "train, eval, plan and gradcheck")
 
     def test_unknown_option(self):
         self.assert_refused(["train", "--fly"], "--fly")

@@ -52,11 +52,19 @@ struct PlanOptions {
   std::string json;
 };
 
+struct GradcheckCommandOptions {
+  ModelOptions model;
+  std::int64_t samples = 32;
+  int threads = 0;
+  std::uint64_t seed = 0;
+};
+
 /// The exit status after Ctrl-C, as shells report it: 128 + SIGINT.
 inline constexpr int kInterrupted = 130;
 
 int train(const TrainOptions& options);
 int eval(const EvalOptions& options);
 int plan(const PlanOptions& options);
+int gradcheck(const GradcheckCommandOptions& options);
 
 }  // namespace gradmill
