@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "support/error_of.h"
@@ -134,13 +135,28 @@ TEST(ArithmeticWithNumbers, TakesThemOnEitherSide) {
             "mul 'y': needs f32 or f64, got i64 [3]");
 }
 
-TEST(ArithmeticWithNumbers, NegFlipsTheSignBit) {
+TEST(Neg, MatchesTheReferenceAndCentralDifferences) {
+  const Builder build = [](std::span<const Value> x) { return neg(x[0], "y"); };
+  for (std::uint64_t seed = 20; seed < 30; ++seed) {
+    Random random(seed);
+    const Array x = random.array(random.shape(static_cast<int>(seed % 5), 5));
+    SCOPED_TRACE(cat("seed ", seed, ": ", x.shape));
+    expect_values(build, [](const std::vector<Array>& v) { return map(v[0], std::negate<>()); },
+                  {x}, {0, 0});
+    if (x.size() < 200) expect_gradients(build, {x});
+  }
+}
+
+TEST(Neg, FlipsTheSignBit) {
   const double inf = std::numeric_limits<double>::infinity();
   const Array y =
       evaluate([](auto v) { return neg(v[0]); }, {Array({4}, {0.0, -0.0, inf, 1})}, DType::f32);
   EXPECT_TRUE(std::signbit(y[0]));
   EXPECT_FALSE(std::signbit(y[1]));
   EXPECT_EQ(y[2], -inf);
+}
+
+TEST(Neg, RefusesIntegers) {
   EXPECT_EQ(refusal([](auto v) { return neg(v[0], "y"); }, {{DType::i64, {3}}}),
             "neg 'y': needs f32 or f64, got i64 [3]");
 }

@@ -1,0 +1,11 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+// RapidCheck takes its seed from the environment; with none there, always the same one.
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  constexpr int kKeep = 0;
+  setenv("RC_PARAMS", "seed=20 max_success=100", kKeep);
+  return RUN_ALL_TESTS();
+}
