@@ -10,6 +10,7 @@
 #include <gradmill/graph/initializer.h>
 #include <gradmill/graph/tensor_check.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/index.h>
 
 namespace gradmill {
 namespace {
@@ -221,7 +222,7 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
       std::ranges::find_if_not(probe.center(), [](double v) { return std::isfinite(v); });
   if (broken != probe.center().end()) {
     report.problem =
-        cat("element ", index_text(index_in(y.shape(), broken - probe.center().begin())),
+        cat("element ", index_text(unravel_index(broken - probe.center().begin(), y.shape())),
             " of the value is ", *broken);
     return report;
   }

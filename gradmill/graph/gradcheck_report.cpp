@@ -7,6 +7,7 @@
 
 #include <gradmill/graph/tensor_check.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/index.h>
 
 namespace gradmill {
 namespace {
@@ -33,8 +34,8 @@ std::string in_words(const GradcheckSlope& slope) {
 }
 
 std::string in_words(const GradcheckDirection& direction, const Shape& shape) {
-  return cat("along a random direction through ", index_text(index_in(shape, direction.begin)),
-             " to ", index_text(index_in(shape, direction.end - 1)));
+  return cat("along a random direction through ", index_text(unravel_index(direction.begin, shape)),
+             " to ", index_text(unravel_index(direction.end - 1, shape)));
 }
 
 std::string sampling(const GradcheckReport& report) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include <gradmill/runtime/index.h>
 #include <gradmill/runtime/random.h>
 
 namespace gradmill {
@@ -27,21 +28,6 @@ double power_of_two_near(double value) { return std::exp2(std::round(std::log2(v
 double scale_of(double x) { return std::max(1.0, std::abs(x)); }
 
 }  // namespace
-
-std::vector<std::int64_t> index_in(const Shape& shape, std::int64_t element) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(shape.rank()));
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[static_cast<std::size_t>(axis)] = element % shape[axis];
-    element /= shape[axis];
-  }
-  return index;
-}
-
-std::string index_text(std::span<const std::int64_t> index) {
-  std::string text = "[";
-  for (const std::int64_t i : index) text += (text.size() > 1 ? ", " : "") + std::to_string(i);
-  return text + "]";
-}
 
 double severity(const GradcheckSlope& slope) {
   if (slope.verdict == GradcheckVerdict::kink) return -1;
@@ -107,7 +93,7 @@ Comparison TensorCheck::compare_element(std::int64_t element) {
   const GradcheckSlope& slope = comparison.slope;
   if (slope.verdict == GradcheckVerdict::kink) ++tensor_.kinks;
   if (!tensor_.worst || severity(slope) > severity(tensor_.worst->slope)) {
-    tensor_.worst = {element, index_in(tensor_.type.shape, element), slope};
+    tensor_.worst = {element, unravel_index(element, tensor_.type.shape), slope};
   }
   return comparison;
 }

@@ -12,12 +12,6 @@
 
 namespace gradmill {
 
-/// Which element of a row-major tensor: one number an axis.
-std::vector<std::int64_t> index_in(const Shape& shape, std::int64_t element);
-
-/// "[1, 2]".
-std::string index_text(std::span<const std::int64_t> index);
-
 /// How bad a slope is, to find the worst: failures before the rest, kinks last.
 double severity(const GradcheckSlope& slope);
 

@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/index.h>
 #include <gradmill/runtime/tensor.h>
 
 namespace gradmill {
@@ -28,17 +28,8 @@ inline void check_logits_and_labels(const Type& logits, const Type& labels) {
 [[noreturn]] inline void refuse_label(std::string_view op, std::string_view node,
                                       std::int64_t label, std::int64_t line, const Shape& labels,
                                       std::int64_t classes) {
-  std::string place = cat("row ", line);
-  if (labels.rank() > 1) {
-    std::vector<std::int64_t> index;
-    for (int k = labels.rank() - 1; k >= 0; --k) {
-      index.insert(index.begin(), line % labels[k]);
-      line /= labels[k];
-    }
-    place.clear();
-    for (const std::int64_t i : index) place += cat(place.empty() ? "[" : ", ", i);
-    place += ']';
-  }
+  const std::string place =
+      labels.rank() == 1 ? cat("row ", line) : index_text(unravel_index(line, labels));
   fail(op, " '", node, "': label ", label, " at ", place, " is out of range [0, ", classes, ")");
 }
 

@@ -47,11 +47,34 @@ TEST_P(Matmul, MatchesTheReferenceOverRandomSizes) {
   }
 }
 
-TEST_P(Matmul, MatchesTheReferenceOverManyTiles) {
+TEST_P(Matmul, MatchesTheReferenceForLongAndNarrowShapes) {
   expect_product(257, 129, 65, 1);
   expect_product(1, 1025, 33, 2);
   expect_product(515, 3, 129, 3);
   expect_product(33, 31, 1999, 4);
+}
+
+TEST_P(Matmul, MatchesTheReferenceOverManyTiles) {
+  // Tiles beside, above, and both, none of the same size.
+  for (const auto& [m, n] : {std::pair(140, 800), std::pair(800, 150), std::pair(300, 290)}) {
+    constexpr std::int64_t kDepth = 301;
+    EXPECT_GE(most_tiles(builder(), {Array(shape_a(m, kDepth)), Array(shape_b(kDepth, n))}), 4);
+    expect_product(m, n, kDepth, 8);
+  }
+}
+
+TEST_P(Matmul, BiasAndActivationReachEveryTile) {
+  Random random(9);
+  const Builder layer = [&](std::span<const Value> x) { return relu(builder()(x) + x[2]); };
+  const std::vector<Array> inputs = {random.array(shape_a(300, 301), -1, 1),
+                                     random.array(shape_b(301, 290), -1, 1), random.array({290})};
+  EXPECT_GE(most_tiles(layer, inputs), 4);
+  expect_values(layer,
+                [&](const std::vector<Array>& x) {
+                  const auto sum = [](double a, double b) { return std::max(a + b, 0.0); };
+                  return zip(reference(x), x[2], sum);
+                },
+                inputs, {.f32 = 4e-5, .f64 = 1e-12});
 }
 
 TEST_P(Matmul, GradientsMatchCentralDifferences) {
