@@ -10,7 +10,7 @@
 
 namespace gradmill {
 
-/// A graph of one op, its inputs filled with random numbers and its results fetched.
+/// A graph of a few ops, its inputs filled with random numbers and its results fetched.
 class Program {
  public:
   Value input(const Shape& shape) {

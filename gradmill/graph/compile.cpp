@@ -155,12 +155,17 @@ class Compiler {
     plan_.scratch_bytes = std::max(plan_.scratch_bytes, kernel->scratch_bytes());
     const Cost cost = node.op->cost(inputs, node.outputs);
     const int first = static_cast<int>(plan_.steps.size());
+    // One phase does the work; the others prepare it, or combine its partial results.
+    int main_phase = 0;
+    for (int phase = 1; phase < kernel->phases(); ++phase) {
+      if (kernel->tiles(phase) > kernel->tiles(main_phase)) main_phase = phase;
+    }
     for (int phase = 0; phase < kernel->phases(); ++phase) {
       step.kernel_phase = phase;
       step.tiles = kernel->tiles(phase);
-      // Later phases combine what the first one computed.
-      step.flops = phase == 0 ? cost.flops : 0;
-      step.bytes_moved = phase == 0 ? cost.bytes : static_cast<double>(kernel->workspace_bytes());
+      const bool main = phase == main_phase;
+      step.flops = main ? cost.flops : 0;
+      step.bytes_moved = main ? cost.bytes : static_cast<double>(kernel->workspace_bytes());
       plan_.steps.push_back(step);
     }
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {

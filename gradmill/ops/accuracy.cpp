@@ -1,6 +1,9 @@
 #include <gradmill/ops/accuracy.h>
 
+#include <algorithm>
+
 #include <gradmill/graph/graph.h>
+#include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/labels.h>
 
 namespace gradmill {
@@ -15,11 +18,16 @@ std::int64_t argmax(const T* z, std::int64_t n) {
   return best;
 }
 
+constexpr std::int64_t kElements = 16384;  // a tile, about
+
 template <class T>
 class AccuracyKernel : public Kernel {
  public:
   AccuracyKernel(const Shape& logits, std::string_view name)
-      : labels_({logits[0]}), classes_(logits[1]), tiles_(logits[0], logits[1]), name_(name) {}
+      : labels_({logits[0]}),
+        classes_(logits[1]),
+        tiles_{logits[0], std::max<std::int64_t>(1, kElements / logits[1])},
+        name_(name) {}
 
   int phases() const override { return 2; }
   std::int64_t tiles(int phase) const override { return phase == 0 ? tiles_.count() : 1; }
@@ -40,8 +48,7 @@ class AccuracyKernel : public Kernel {
       return;
     }
     for (std::int64_t i = 0; i < tiles_.count(); ++i) hits += counts[i];
-    *run.output<T>(0) =
-        static_cast<T>(static_cast<double>(hits) / static_cast<double>(tiles_.rows));
+    *run.output<T>(0) = static_cast<T>(static_cast<double>(hits) / static_cast<double>(tiles_.n));
   }
 
   std::string description() const override {
@@ -51,7 +58,7 @@ class AccuracyKernel : public Kernel {
  private:
   Shape labels_;
   std::int64_t classes_;
-  RowTiles tiles_;
+  FlatTiles tiles_;  // of rows
   std::string name_;
 };
 
@@ -60,8 +67,15 @@ class Accuracy final : public Op {
   std::string_view name() const override { return "accuracy"; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    check_logits_and_labels(inputs[0], inputs[1]);
-    return {{inputs[0].dtype, {}}};
+    const Type& logits = inputs[0];
+    const Type& labels = inputs[1];
+    check(is_floating(logits.dtype) && logits.shape.rank() == 2,
+          "logits must be f32 or f64 of shape [B, C], got ", logits);
+    check(labels.dtype == DType::i64, "labels must be i64, got ", labels);
+    check(labels.shape == Shape({logits.shape[0]}),
+          "labels must be [B] for logits [B, C], got labels ", labels.shape, " for logits ",
+          logits.shape);
+    return {{logits.dtype, {}}};
   }
 
   // Asking for the gradient is an error rather than zeros: a step function trains nothing.

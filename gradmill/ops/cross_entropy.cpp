@@ -51,10 +51,10 @@ Value along_lines(Value weight, const Shape& logits) {
 // there is one, the weight.
 class CrossEntropyOp : public Op {
  public:
-  CrossEntropyOp(Parts parts, const Settings& settings, bool weighted)
-      : parts_(parts), settings_(settings), weighted_(weighted) {}
+  CrossEntropyOp(Parts parts, const Settings& settings) : parts_(parts), settings_(settings) {}
 
-  bool fallible() const override { return true; }
+  // Labels may be out of range; probabilities are what they are.
+  bool fallible() const override { return settings_.labels; }
 
   std::string attributes() const override {
     return cat("reduction=", to_string(settings_.reduction),
@@ -73,15 +73,13 @@ class CrossEntropyOp : public Op {
                                .settings = settings_,
                                .logits = context.inputs[0],
                                .lines = lines_of(context.inputs[0].shape),
-                               .labels = context.inputs[1].dtype == DType::i64,
-                               .weighted = weighted_,
                                .subtract = subtract(),
                                .name = std::string(context.name)});
   }
 
  protected:
   const Settings& settings() const { return settings_; }
-  bool weighted() const { return weighted_; }
+  bool weighted() const { return settings_.weighted; }
   virtual bool subtract() const { return true; }
 
   Type loss_type(const Type& logits) const {
@@ -97,20 +95,21 @@ class CrossEntropyOp : public Op {
     const Type labels{DType::i64, lines_of(logits.shape)};
     check(targets == labels || targets == logits, "targets for logits ", logits,
           " must be labels, ", labels, ", or probabilities, ", logits, ", got ", targets);
-    if (weighted_) {
+    if (settings_.weighted) {
       const Type weight{logits.dtype, Shape({logits.shape[1]})};
       check(inputs[2] == weight, "the weight of the classes for logits ", logits, " must be ",
             weight, ", got ", inputs[2]);
     }
     check(settings_.label_smoothing >= 0 && settings_.label_smoothing <= 1,
-          "label_smoothing must be in [0, 1], got ", settings_.label_smoothing);
+          "label_smoothing must be in [0, 1], got ", std::setprecision(17),
+          settings_.label_smoothing);
     check(targets == labels || settings_.ignore_index < 0,
           "ignore_index is for labels, and targets ", targets, " are probabilities; got ",
           settings_.ignore_index);
   }
 
-  void check_weight_is_given(const GradientContext& context) const {
-    check(!weighted_ || !context.needed[2], "the weight of the classes has no gradient");
+  void refuse_gradient_of_weight(const GradientContext& context) const {
+    check(!settings_.weighted || !context.needed[2], "the weight of the classes has no gradient");
   }
 
   // (1 - e) w_k g of each line: how much a unit of probability weighs.
@@ -121,20 +120,19 @@ class CrossEntropyOp : public Op {
       factor /= static_cast<double>(lines_of(logits).elements());
     }
     const Value result = along_classes(upstream * factor, logits);
-    return weighted_ ? result * along_lines(inputs[2], logits) : result;
+    return settings_.weighted ? result * along_lines(inputs[2], logits) : result;
   }
 
  private:
   Parts parts_;
   Settings settings_;
-  bool weighted_;
 };
 
 // Further input: upstream. Outputs: loss, gradient.
 class CrossEntropyTrain final : public CrossEntropyOp {
  public:
-  CrossEntropyTrain(const Settings& settings, bool weighted)
-      : CrossEntropyOp(Parts::loss_and_gradient, settings, weighted) {}
+  CrossEntropyTrain(const Settings& settings)
+      : CrossEntropyOp(Parts::loss_and_gradient, settings) {}
   std::string_view name() const override { return "cross_entropy_with_gradient"; }
   bool differentiable(int) const override { return false; }
 
@@ -151,8 +149,8 @@ class CrossEntropyTrain final : public CrossEntropyOp {
 // Further inputs: rest, upstream. Output: the gradient, or its first term p Q g alone.
 class CrossEntropyBackward final : public CrossEntropyOp {
  public:
-  CrossEntropyBackward(const Settings& settings, bool weighted, bool subtract)
-      : CrossEntropyOp(Parts::gradient, settings, weighted), subtract_(subtract) {}
+  CrossEntropyBackward(const Settings& settings, bool subtract)
+      : CrossEntropyOp(Parts::gradient, settings), subtract_(subtract) {}
   std::string_view name() const override { return "cross_entropy_backward"; }
   bool subtract() const override { return subtract_; }
 
@@ -170,7 +168,7 @@ class CrossEntropyBackward final : public CrossEntropyOp {
     const Value u = context.upstream[0];
     const std::size_t last = context.inputs.size() - 1;
     std::vector<Value> gradients(context.inputs.size());
-    check_weight_is_given(context);
+    refuse_gradient_of_weight(context);
     const bool probabilities = context.needed[1] && is_floating(context.inputs[1].dtype());
     if (context.needed[0] || probabilities) {
       const Value mean = sum(softmax(logits, 1) * u, {1}, true);
@@ -201,8 +199,8 @@ class CrossEntropyBackward final : public CrossEntropyOp {
 
  private:
   Value again(std::span<const Value> inputs, bool subtract) const {
-    return inputs[0].graph().add(
-        std::make_shared<CrossEntropyBackward>(settings(), weighted(), subtract), inputs)[0];
+    return inputs[0].graph().add(std::make_shared<CrossEntropyBackward>(settings(), subtract),
+                                 inputs)[0];
   }
 
   bool subtract_;
@@ -211,8 +209,7 @@ class CrossEntropyBackward final : public CrossEntropyOp {
 // Outputs: loss, rest.
 class CrossEntropy final : public CrossEntropyOp {
  public:
-  CrossEntropy(const Settings& settings, bool weighted)
-      : CrossEntropyOp(Parts::loss, settings, weighted) {}
+  CrossEntropy(const Settings& settings) : CrossEntropyOp(Parts::loss, settings) {}
   std::string_view name() const override { return "cross_entropy"; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
@@ -221,15 +218,15 @@ class CrossEntropy final : public CrossEntropyOp {
   }
 
   std::vector<Value> gradient(const GradientContext& context) const override {
-    check_weight_is_given(context);
+    refuse_gradient_of_weight(context);
     const Value logits = context.inputs[0];
     const Value upstream = context.upstream[0];
     std::vector<Value> gradients(context.inputs.size());
     if (context.needed[0]) {
       std::vector<Value> inputs(context.inputs.begin(), context.inputs.end());
       inputs.insert(inputs.end(), {context.outputs[1], upstream});
-      gradients[0] = logits.graph().add(
-          std::make_shared<CrossEntropyBackward>(settings(), weighted(), true), inputs)[0];
+      gradients[0] =
+          logits.graph().add(std::make_shared<CrossEntropyBackward>(settings(), true), inputs)[0];
     }
     if (context.needed[1] && is_floating(context.inputs[1].dtype())) {
       gradients[1] = neg(target_weight(context.inputs, upstream) * log_softmax(logits, 1));
@@ -246,8 +243,7 @@ class CrossEntropy final : public CrossEntropyOp {
       return offer.from_producer[static_cast<std::size_t>(input)];
     };
     if (from(upstream - 1) != 1 || from(upstream) >= 0) return std::nullopt;
-    return Absorbed{
-        std::make_shared<CrossEntropyTrain>(settings(), weighted()), {upstream}, {0, -1}};
+    return Absorbed{std::make_shared<CrossEntropyTrain>(settings()), {upstream}, {0, -1}};
   }
 };
 
@@ -255,12 +251,14 @@ class CrossEntropy final : public CrossEntropyOp {
 
 Value cross_entropy(Value logits, Value targets, const CrossEntropyOptions& options,
                     std::string name) {
-  const bool weighted = static_cast<bool>(options.weight);
+  const Settings settings{.reduction = options.reduction,
+                          .ignore_index = options.ignore_index,
+                          .label_smoothing = options.label_smoothing,
+                          .labels = targets.dtype() == DType::i64,
+                          .weighted = static_cast<bool>(options.weight)};
   std::vector<Value> inputs = {logits, targets};
-  if (weighted) inputs.push_back(options.weight);
-  const Settings settings{options.reduction, options.ignore_index, options.label_smoothing};
-  return logits.graph().add(std::make_shared<CrossEntropy>(settings, weighted), inputs,
-                            std::move(name))[0];
+  if (settings.weighted) inputs.push_back(options.weight);
+  return logits.graph().add(std::make_shared<CrossEntropy>(settings), inputs, std::move(name))[0];
 }
 
 }  // namespace gradmill

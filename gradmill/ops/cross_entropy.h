@@ -32,7 +32,8 @@ struct CrossEntropyOptions {
 /// The gradient. d(log s + m) / dz_k = exp(z_k - m) / s = p_k, so with Q = sum_j q_j
 ///   dl / dz_k = sum_j q_j (p_k - [j = k]) = p_k Q - q_k,
 /// times g = upstream / divisor: [B, C] like the logits, for a plain label (p - one_hot) g. For
-/// probabilities also dl / dt_k = -w_k (1 - e) log p_k. `weight` has no gradient, nor have labels.
+/// probabilities also dl / dt_k = -w_k (1 - e) log p_k. `weight` has no gradient, and asking for it
+/// is an error; nor have labels.
 ///
 /// Why it is one op: log(softmax(z)) is -inf once a p underflows (f32: 104 below the largest) and
 /// loses digits long before, while log s + m - z_label is exact for finite logits of any size; and
@@ -45,8 +46,9 @@ struct CrossEntropyOptions {
 ///
 /// Rows with -inf entries are fine (the loss is infinite when the label's is one); a class that
 /// counts for nothing, q_j = 0, adds nothing even then, where PyTorch has 0 * inf = NaN. A row of
-/// -inf only, or with +inf or NaN, gives NaN, as in PyTorch. Ignored rows give 0 whatever is in
-/// them. Zero rows or classes do not exist: no Shape has a size of 0.
+/// -inf only, or with +inf or NaN, gives NaN, as in PyTorch, unless all q_j are 0: then its loss is
+/// 0. Ignored rows give 0, loss and gradient, whatever is in them. Zero rows or classes do not
+/// exist: no Shape has a size of 0.
 ///
 /// Throws Error when shapes or dtypes do not fit, when label_smoothing is not in [0, 1], and for
 /// probabilities with ignore_index >= 0. The run throws Error when a label is neither in [0, C) nor

@@ -24,7 +24,7 @@ template <class T>
 class ColumnLines {
  public:
   using Label = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  static constexpr std::size_t kRows = 12;
+  static constexpr std::size_t kRows = 11;
 
   ColumnLines(T* scratch, std::int64_t count) : scratch_(scratch), count_(count) {}
 

@@ -20,12 +20,12 @@ template <class T>
 struct Buffers {
   Buffers(const CrossEntropyProblem& problem, const KernelRun& run) : logits(run.input<T>(0)) {
     int input = 1;
-    if (problem.labels) {
+    if (problem.settings.labels) {
       labels = run.input<std::int64_t>(input++);
     } else {
       probabilities = run.input<T>(input++);
     }
-    if (problem.weighted) weight = run.input<T>(input++);
+    if (problem.settings.weighted) weight = run.input<T>(input++);
     if (problem.parts == Parts::gradient) known_rest = run.input<T>(input++);
     if (problem.parts != Parts::loss) upstream = run.input<T>(input++);
     if (problem.parts != Parts::gradient) loss = run.output<T>(0);
@@ -53,7 +53,7 @@ class CrossEntropyKernel final : public Kernel {
         axis_(problem_.logits.shape, 1),
         label_tiles_{axis_.lines(), kLabels},
         reduced_(problem_.settings.reduction != Reduction::none) {
-    if (problem_.labels) stages_.push_back(Stage::labels);
+    if (problem_.settings.labels) stages_.push_back(Stage::labels);
     stages_.push_back(Stage::lines);
     if (reduced_ && problem_.parts != Parts::gradient) stages_.push_back(Stage::total);
     small_ = label_tiles_.count() == 1 && axis_.tiles() == 1;
@@ -126,7 +126,7 @@ class CrossEntropyKernel final : public Kernel {
 
   double divisor(const double* label_totals) const {
     if (problem_.settings.reduction != Reduction::mean) return 1;
-    if (!problem_.labels) return static_cast<double>(axis_.lines());
+    if (!problem_.settings.labels) return static_cast<double>(axis_.lines());
     double total = 0;
     for (std::int64_t i = 0; i < label_tiles_.count(); ++i) total += label_totals[i];
     return total;
@@ -171,7 +171,7 @@ class CrossEntropyKernel final : public Kernel {
     const std::int64_t line = unit.line;
     const T* z = buffers.logits + unit.element;
     T* dz = buffers.gradient == nullptr ? nullptr : buffers.gradient + unit.element;
-    if (problem_.labels) {
+    if (problem_.settings.labels) {
       if (ignored(buffers.labels[line])) {
         if (dz != nullptr) std::fill_n(dz, n, T(0));
         if (buffers.rest != nullptr) buffers.rest[line] = 0;
@@ -207,11 +207,12 @@ class CrossEntropyKernel final : public Kernel {
     const Columns columns{axis_.n, axis_.inner, unit.columns};
     const ColumnLines<T> lines(scratch, axis_.columns);
     const auto skipped = [&](std::int64_t c) {
-      return problem_.labels && ignored(buffers.labels[unit.line + c]);
+      return problem_.settings.labels && ignored(buffers.labels[unit.line + c]);
     };
     for (std::int64_t c = 0; c < unit.columns; ++c) {
       const std::int64_t line = unit.line + c;
-      const std::int64_t label = problem_.labels && !skipped(c) ? buffers.labels[line] : -1;
+      const std::int64_t label =
+          problem_.settings.labels && !skipped(c) ? buffers.labels[line] : -1;
       lines.label()[c] = std::bit_cast<T>(static_cast<Label>(label));
       lines.spike()[c] = label < 0 ? T(0) : spike(target, label);
       lines.scale()[c] = scale(line);

@@ -12,11 +12,13 @@
 
 namespace gradmill {
 
-/// `CrossEntropyOptions` without the values of a graph.
+/// `CrossEntropyOptions` without the values of a graph, and what these are.
 struct CrossEntropySettings {
   Reduction reduction = Reduction::mean;
   std::int64_t ignore_index = -100;
   double label_smoothing = 0;
+  bool labels = true;     ///< targets are labels, not probabilities
+  bool weighted = false;  ///< there is a weight for each class
 };
 
 /// What one node computes. Its inputs are logits, targets, the weight if there is one, then what is
@@ -31,11 +33,9 @@ struct CrossEntropyProblem {
   CrossEntropyParts parts = CrossEntropyParts::loss;
   CrossEntropySettings settings;
   Type logits;
-  Shape lines;            ///< the logits' without the classes: [B, d1, ...]
-  bool labels = true;     ///< targets are labels, not probabilities
-  bool weighted = false;  ///< there is a weight for each class
-  bool subtract = true;   ///< false: the gradient's first term, p Q, alone
-  std::string name;       ///< of the node, for messages
+  Shape lines;           ///< the logits' without the classes: [B, d1, ...]
+  bool subtract = true;  ///< false: the gradient's first term, p Q, alone
+  std::string name;      ///< of the node, for messages
 };
 
 std::unique_ptr<Kernel> make_cross_entropy(const CrossEntropyProblem& problem);

@@ -1,7 +1,10 @@
 #include <gradmill/ops/gemm.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
+#include <type_traits>
 
 // Packing buffers of this many bytes lie on the stack, so that a step allocates nothing.
 #define EIGEN_STACK_ALLOCATION_LIMIT (512 * 1024)
@@ -11,6 +14,7 @@
 
 #include <gradmill/ops/gemm_batch.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/held_signals.h>
 
 namespace gradmill {
 namespace {
@@ -70,11 +74,13 @@ void multiply(const Gemm& g, const Tile& tile, const float* a, const float* b, b
   if (status != dnnl_success) throw Failure("dnnl_sgemm: out of memory");
 }
 
-// Eigen packs panels of at most this depth, so that they fit on the stack.
+// Eigen packs panels of at most this depth, and copies columns of at most this many rows, so that
+// they fit on the stack.
 constexpr std::int64_t kEigenDepth = 256;
+constexpr std::int64_t kEigenRows = 32768;
 
-void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b, bool add,
-              double* c) {
+void multiply_rows(const Gemm& g, const Tile& tile, const double* a, const double* b, bool add,
+                   double* c) {
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using View = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
   const std::int64_t lda = g.transpose_a ? g.m : g.k;
@@ -99,6 +105,16 @@ void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b,
     } else {
       result.noalias() += left * right;
     }
+  }
+}
+
+void multiply(const Gemm& g, const Tile& tile, const double* a, const double* b, bool add,
+              double* c) {
+  Tile part = tile;
+  for (std::int64_t row = 0; row < tile.rows; row += kEigenRows) {
+    part.row = tile.row + row;
+    part.rows = std::min(kEigenRows, tile.rows - row);
+    multiply_rows(g, part, a, b, add, c);
   }
 }
 
@@ -134,6 +150,8 @@ class GemmKernel final : public Kernel {
     tile.rows = std::min(grid_.tile_m, gemm_.m - tile.row);
     tile.columns = std::min(grid_.tile_n, gemm_.n - tile.column);
     const std::int64_t end = std::min(results_.size(), (group + 1) * results_per_tile_);
+    std::optional<HeldSignals> held;
+    if constexpr (std::is_same_v<T, float>) held.emplace();
     for (std::int64_t result = group * results_per_tile_; result < end; ++result) {
       const BatchWalk::Place at = results_.at(result);
       for (std::int64_t term = 0; term < terms_.size(); ++term) {

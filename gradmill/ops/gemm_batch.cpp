@@ -11,7 +11,7 @@ class Strides {
  public:
   explicit Strides(const Shape& shape) : shape_(shape) {}
 
-  std::int64_t size(int k) const { return k <= shape_.rank() ? shape_[shape_.rank() - k] : 1; }
+  std::int64_t size(int k) const { return size_from_end(shape_, k); }
 
   // In matrices; 0 for an axis that the shape lacks.
   std::int64_t next(int k) {

@@ -51,10 +51,6 @@ Matrices matrices(const Shape& shape, bool lacks_rows, bool lacks_columns) {
   return result;
 }
 
-std::int64_t size_from_end(const Shape& shape, int k) {
-  return k <= shape.rank() ? shape[shape.rank() - k] : 1;
-}
-
 class Matmul final : public Op {
  public:
   explicit Matmul(Form form, const Epilogue& epilogue = {})

@@ -21,7 +21,9 @@ struct MatmulOptions {
 ///
 /// Both operands are f32 or both f64. A transposed operand is read in place, and what broadcasts is
 /// read again for every place, never repeated in memory. The sum over k has a fixed order, whatever
-/// the number of threads.
+/// the number of threads, and is made in the operands' dtype: with one row and one column, or a
+/// vector, it may be a running sum, whose error in f32 grows to K roundings (`sum(a * b)` adds up
+/// by blocks).
 ///
 /// The gradient, with D [..., M, N] the upstream of C and no transposes: a_tik is in c_tij for
 /// every j, with the factor b_tkj, and b_tkj is in c_tij for every i, with the factor a_tik. So

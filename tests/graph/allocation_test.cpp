@@ -244,5 +244,23 @@ TEST_F(Allocation, NoneByOurCodeWithEveryKindOfOp) {
   }
 }
 
+// Products of long vectors, which Eigen would copy to the heap whole, and losses over columns.
+TEST_F(Allocation, NoneByOurCodeWithLongVectorsAndColumns) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Program program;
+    Graph& graph = program.graph;
+    const Initializer uniform = Initializer::uniform(-1, 1);
+    const Value a = graph.parameter("a", {8, 100'000}, uniform, dtype);
+    const Value row = graph.parameter("row", {8}, uniform, dtype);
+    const Value column = graph.parameter("column", {100'000}, uniform, dtype);
+    const Value logits = graph.parameter("logits", {3, 5, 700}, uniform, dtype);
+    const Value labels = graph.constant(2, {3, 700}, DType::i64);
+    program.loss = mean(matmul(a, row, {.transpose_a = true})) + mean(matmul(a, column)) +
+                   cross_entropy(logits, labels, {.label_smoothing = 0.1});
+    expect_no_allocations(program,
+                          {.optimizer = SGD{}, .threads = 2, .execution = Execution::flow_graph});
+  }
+}
+
 }  // namespace
 }  // namespace gradmill

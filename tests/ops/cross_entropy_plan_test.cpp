@@ -77,6 +77,28 @@ TEST(CrossEntropyPlan, OneNumberARowIsKeptForABackwardPassOfItsOwn) {
   EXPECT_EQ(large, (kRows * kClasses + kRows) * sizeof(float));
 }
 
+// What the scheduler shares among threads is decided by the cost of each phase.
+TEST(CrossEntropyPlan, TheCostIsThatOfTheRowsNotOfTheLabels) {
+  Model model;
+  const Value loss = cross_entropy(model.logits, model.labels, {}, "loss");
+  const Session session(model.graph, {.loss = loss});
+  std::int64_t main_tiles = 0;
+  for (const PlanStep& step : session.plan().steps) {
+    if (step.op != "cross_entropy") continue;
+    if (step.flops > 0) main_tiles = step.tiles;
+    EXPECT_TRUE(step.flops > 0 || step.tiles == 1);
+  }
+  EXPECT_GT(main_tiles, 1);
+}
+
+TEST(CrossEntropyPlan, ProbabilitiesDelayNoUpdate) {
+  Model model;
+  const Value targets = model.graph.input("targets", {kRows, kClasses});
+  const Value loss = cross_entropy(model.logits, targets, {}, "loss");
+  const Session session(model.graph, {.loss = loss, .optimizer = SGD{}});
+  EXPECT_FALSE(step_of(session.plan(), "cross_entropy_with_gradient").fallible);
+}
+
 TEST(CrossEntropyPlan, LogitsWithAnotherReaderStay) {
   Model model;
   const Value loss = cross_entropy(model.logits, model.labels) + mean(model.logits);

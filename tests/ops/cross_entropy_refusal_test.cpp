@@ -104,6 +104,21 @@ TEST(CrossEntropy, RefusesLabelsOutOfRangeAndGoesOn) {
   }
 }
 
+TEST(CrossEntropy, NamesTheFirstOfSeveralBadLabelsInSeveralTiles) {
+  constexpr std::int64_t kRows = 100'000;
+  Graph graph;
+  const Value labels = graph.input("labels", {kRows}, DType::i64);
+  const Value loss = cross_entropy(graph.constant(0.0, {kRows, 2}), labels, {}, "loss");
+  Labels wrong(kRows, 1);
+  for (const std::size_t row : {40'000U, 55'000U, 90'000U}) wrong[row] = 2;
+  for (const int threads : {1, 2, 4}) {
+    Session session(graph, {.loss = loss, .threads = threads, .execution = Execution::flow_graph});
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      EXPECT_THAT(error_of([&] { session.run({{labels, wrong}}); }), HasSubstr("row 40000"));
+    }
+  }
+}
+
 TEST(CrossEntropy, NamesThePlaceOfABadLabelByItsIndices) {
   Graph graph;
   const Value loss = cross_entropy(graph.constant(0.0, {2, 2, 3}),

@@ -23,12 +23,7 @@ struct Call {
   Value operator()(std::span<const Value> x) const {
     Graph& graph = x[0].graph();
     CrossEntropyOptions all = options;
-    if (weight && x[0].dtype() == DType::f64) {
-      all.weight = graph.constant(std::span<const double>(weight->data), weight->shape);
-    } else if (weight) {
-      const std::vector<float> narrow(weight->data.begin(), weight->data.end());
-      all.weight = graph.constant(std::span<const float>(narrow), weight->shape);
-    }
+    if (weight) all.weight = constant(graph, *weight, x[0].dtype());
     if (x.size() > 1) return cross_entropy(x[0], x[1], all, "loss");
     std::vector<std::int64_t> lines = x[0].shape().sizes();
     lines.erase(lines.begin() + 1);
@@ -100,7 +95,7 @@ Builder gradient_of(const Call& call) {
   return [=](std::span<const Value> x) { return gradients(call(x), {x[0]})[0]; };
 }
 
-// The gradient by the backward node alone: a second reader of `rest` keeps it apart.
+// The gradient by the backward node alone: an upstream that is made of the loss keeps it apart.
 Builder gradient_apart(const Call& call) {
   return [=](std::span<const Value> x) {
     const Value loss = call(x);
@@ -208,7 +203,7 @@ TEST(CrossEntropy, GradientsMatchCentralDifferences) {
       expect_gradients(call, {random.array(shape), probabilities_like(random, shape)});
     }
   }
-  // Behind a factor the upstream is no longer one, and with a second reader nothing is fused.
+  // Behind a factor the upstream is no longer one, and logits with a second reader stay.
   const Call plain{.labels = {2, 0, 4}};
   expect_gradients([&](auto x) { return 3.0 * plain(x) + sum(x[0] * x[0]); },
                    {random.array({3, 5})});

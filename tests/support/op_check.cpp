@@ -9,6 +9,23 @@
 #include "error_of.h"
 
 namespace gradmill {
+
+Array to_array(const TensorView& view) {
+  Array result(view.type.shape);
+  if (view.type.dtype == DType::f32) {
+    std::ranges::copy(view.as<float>(), result.data.begin());
+  } else {
+    std::ranges::copy(view.as<double>(), result.data.begin());
+  }
+  return result;
+}
+
+Value constant(Graph& graph, const Array& array, DType dtype) {
+  if (dtype == DType::f64) return graph.constant(std::span<const double>(array.data), array.shape);
+  const std::vector<float> narrow(array.data.begin(), array.data.end());
+  return graph.constant(std::span<const float>(narrow), array.shape);
+}
+
 namespace {
 
 // A graph with the inputs declared, and their values in its dtype.
@@ -46,14 +63,7 @@ class Bench {
   Value weighted(Value result) {
     Random random(99);
     const Array weights = random.array(result.shape(), 0.5, 1.5);
-    return sum(result * constant(weights));
-  }
-
-  Value constant(const Array& array) {
-    if (dtype_ == DType::f64)
-      return graph.constant(std::span<const double>(array.data), array.shape);
-    const std::vector<float> narrow(array.data.begin(), array.data.end());
-    return graph.constant(std::span<const float>(narrow), array.shape);
+    return sum(result * constant(graph, weights, dtype_));
   }
 
   Graph graph;
@@ -66,16 +76,6 @@ class Bench {
 };
 
 constexpr std::int64_t kEveryElement = 1'000'000;
-
-Array to_array(const TensorView& view) {
-  Array result(view.type.shape);
-  if (view.type.dtype == DType::f32) {
-    std::ranges::copy(view.as<float>(), result.data.begin());
-  } else {
-    std::ranges::copy(view.as<double>(), result.data.begin());
-  }
-  return result;
-}
 
 }  // namespace
 

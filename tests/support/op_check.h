@@ -15,6 +15,12 @@ namespace gradmill {
 /// Builds what is tested from its inputs, which are all of one dtype.
 using Builder = std::function<Value(std::span<const Value>)>;
 
+/// What a session computed.
+Array to_array(const TensorView& view);
+
+/// `array`'s numbers as a constant of that dtype.
+Value constant(Graph& graph, const Array& array, DType dtype);
+
 /// Runs `build` on inputs of that dtype, on the flow graph with 1, 2 and 4 threads, expects the
 /// same bits of each, and returns them. A plan of a single tile runs with 1 only: it has nothing to
 /// share, and oneTBB gets slower with each arena that a process has had. `options` may say the

@@ -48,22 +48,6 @@ Array to_array(const Json& json) {
   return to_array(json.at("data"), Shape(json.at("shape").get<std::vector<std::int64_t>>()));
 }
 
-Array to_array(const TensorView& view) {
-  Array array(view.type.shape);
-  if (view.type.dtype == DType::f32) {
-    std::ranges::copy(view.as<float>(), array.data.begin());
-  } else {
-    std::ranges::copy(view.as<double>(), array.data.begin());
-  }
-  return array;
-}
-
-Value constant(Graph& graph, const Array& array, DType dtype) {
-  if (dtype == DType::f64) return graph.constant(std::span<const double>(array.data), array.shape);
-  const std::vector<float> narrow(array.data.begin(), array.data.end());
-  return graph.constant(std::span<const float>(narrow), array.shape);
-}
-
 void assign(const Session& session, std::string_view name, const Array& array, DType dtype) {
   if (dtype == DType::f64) {
     session.parameters()->assign<double>(name, array.data);

@@ -20,11 +20,6 @@ Array to_array(const nlohmann::json& json);
 /// An array of numbers, row-major.
 Array to_array(const nlohmann::json& data, const Shape& shape);
 
-/// What a session computed.
-Array to_array(const TensorView& view);
-
-/// `array`'s numbers as a constant of that dtype.
-Value constant(Graph& graph, const Array& array, DType dtype);
 /// Gives a parameter of that dtype `array`'s numbers.
 void assign(const Session& session, std::string_view name, const Array& array, DType dtype);
 
