@@ -25,8 +25,7 @@ void check_options(const GradcheckOptions& options) {
   check(options.eps >= 1e-9 && options.eps <= 0.1, "eps must be in [1e-9, 0.1], got ", options.eps);
   check(std::isfinite(options.atol) && options.atol >= 0,
         "atol must be finite and at least 0, got ", options.atol);
-  check(std::isfinite(options.rtol) && options.rtol >= 0,
-        "rtol must be finite and at least 0, got ", options.rtol);
+  check(options.rtol >= 0 && options.rtol < 1, "rtol must be in [0, 1), got ", options.rtol);
   check(options.max_elements >= 0, "max_elements must be at least 0, got ", options.max_elements);
   check(options.samples > 0, "samples must be at least 1, got ", options.samples);
 }
@@ -53,9 +52,8 @@ std::vector<bool> ancestors(const Graph& graph, const Value& value, bool differe
   return reached;
 }
 
-// The default for what to check, and what that leaves out.
-std::vector<Value> choose(const Graph& graph, const Value& value,
-                          std::vector<std::string>& left_out) {
+// The default for what to check; the report gets what that leaves out.
+std::vector<Value> choose(const Graph& graph, const Value& value, GradcheckReport& report) {
   const std::vector<bool> reached = ancestors(graph, value, true);
   const std::vector<bool> used = ancestors(graph, value, false);
   std::vector<Value> chosen;
@@ -67,10 +65,11 @@ std::vector<Value> choose(const Graph& graph, const Value& value,
       chosen.emplace_back(&value.graph(), i, 0);
       continue;
     }
-    left_out.push_back(cat("'", node.name, "' ", type, ": ",
-                           !used[at(i)]               ? "the value does not depend on it"
-                           : !is_floating(type.dtype) ? "only f32 and f64 have gradients"
-                                                      : "no gradient flows to it"));
+    if (used[at(i)] && is_floating(type.dtype)) report.blocked.push_back(node.name);
+    report.left_out.push_back(cat("'", node.name, "' ", type, ": ",
+                                  !used[at(i)]               ? "the value does not depend on it"
+                                  : !is_floating(type.dtype) ? "only f32 and f64 have gradients"
+                                                             : "no gradient flows to it"));
   }
   check(!chosen.empty(), "'", value.name(),
         "' depends on no parameter and no floating input by a differentiable path");
@@ -199,8 +198,7 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
           "' of wrt is neither a parameter nor an input");
   }
   GradcheckReport report{.value = value.name(), .seed = options.seed};
-  const std::vector<Value> wrt =
-      options.wrt.empty() ? choose(graph, value, report.left_out) : options.wrt;
+  const std::vector<Value> wrt = options.wrt.empty() ? choose(graph, value, report) : options.wrt;
 
   std::vector<Value> roots = wrt;
   roots.push_back(value);
@@ -218,6 +216,10 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
     report.tensors.push_back({variable.name(), variable.type()});
     elements += variable.shape().elements();
   }
+  if (!probe.repeats()) {
+    report.problem = "two runs at the same point differ";
+    return report;
+  }
   const auto broken =
       std::ranges::find_if_not(probe.center(), [](double v) { return std::isfinite(v); });
   if (broken != probe.center().end()) {
@@ -230,7 +232,11 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
   std::vector<Value> variables;
   variables.reserve(wrt.size());
   for (const Value& variable : wrt) variables.push_back(point.of(variable));
-  const Value upstream = point.graph().constant(std::span<const double>(weights), y.shape());
+  // An op that ignores its upstream shows only where that is not 1.
+  const double scale = weights.size() == 1 ? 2.0 : 1.0;
+  std::vector<double> scaled = weights;
+  for (double& weight : scaled) weight *= scale;
+  const Value upstream = point.graph().constant(std::span<const double>(scaled), y.shape());
   const std::vector<Value> results =
       gradients(std::span(&y, 1), variables, std::span(&upstream, 1));
   Session backward(
@@ -238,8 +244,10 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
       {.fetches = results, .threads = options.threads, .parameters = point.parameters()});
   backward.run(point.feeds());
   for (std::size_t i = 0; i < wrt.size(); ++i) {
-    TensorCheck check_of(report.tensors[i], point.memory(wrt[i]),
-                         backward.view(results[i]).as<double>(), probe, options);
+    const auto result = backward.view(results[i]).as<double>();
+    std::vector<double> gradient(result.begin(), result.end());
+    for (double& slope : gradient) slope /= scale;
+    TensorCheck check_of(report.tensors[i], point.memory(wrt[i]), gradient, probe, options);
     if (elements <= options.max_elements) {
       check_of.all();
     } else {

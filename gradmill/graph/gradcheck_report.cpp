@@ -25,17 +25,70 @@ std::string in_words(const GradcheckSlope& slope) {
     case GradcheckVerdict::fine: what = "fine"; break;
     case GradcheckVerdict::kink: what = "a kink"; break;
     case GradcheckVerdict::wrong: what = "wrong gradient"; break;
+    case GradcheckVerdict::outside:
+      what =
+          "at a kink, and outside of both slopes: several kinks at once, or wrong; try another "
+          "point";
+      break;
     case GradcheckVerdict::not_smooth: what = "no slope, the value is not smooth there"; break;
     case GradcheckVerdict::not_finite: what = "not finite"; break;
   }
+  const bool flat = slope.verdict == GradcheckVerdict::wrong && slope.numeric == 0;
   return cat(what, format(": analytic %.10g", slope.analytic),
-             format(", numeric %.10g", slope.numeric), format(", error %.3g", slope.error),
+             format(", numeric %.10g", slope.numeric),
+             flat ? " (does an op compute in float?)" : "", format(", error %.3g", slope.error),
              format(", tolerance %.3g", slope.tolerance));
 }
 
 std::string in_words(const GradcheckDirection& direction, const Shape& shape) {
   return cat("along a random direction through ", index_text(unravel_index(direction.begin, shape)),
              " to ", index_text(unravel_index(direction.end - 1, shape)));
+}
+
+bool meets_kinks(const GradcheckTensor& tensor) {
+  return tensor.direction && tensor.direction->slope.verdict == GradcheckVerdict::kink;
+}
+
+bool only_kinks(const GradcheckTensor& tensor) {
+  return !tensor.seen && tensor.kinks == tensor.checked;
+}
+
+// "'a', 'b'" of the tensors that are so.
+std::string names_of(const std::vector<GradcheckTensor>& tensors,
+                     bool (*so)(const GradcheckTensor&)) {
+  std::string text;
+  for (const GradcheckTensor& tensor : tensors) {
+    if (so(tensor)) text += cat(text.empty() ? "'" : ", '", tensor.name, "'");
+  }
+  return text;
+}
+
+// What a report without a failure leaves open, each clause with a semicolon before it.
+std::string open_ends(const GradcheckReport& report) {
+  std::string text;
+  const std::string kinks = names_of(report.tensors, meets_kinks);
+  if (!kinks.empty()) {
+    text += cat("; the direction through ", kinks,
+                " meets kinks, so its elements that were not drawn are not checked");
+  }
+  const std::string all_kinks = names_of(report.tensors, only_kinks);
+  if (!all_kinks.empty()) text += cat("; all elements checked of ", all_kinks, " are kinks");
+  const std::string some_kinks = names_of(report.tensors, [](const GradcheckTensor& tensor) {
+    return !tensor.seen && !only_kinks(tensor) && tensor.kinks > 0;
+  });
+  if (!some_kinks.empty()) {
+    text += cat("; all slopes of ", some_kinks, " are kinks or below the tolerance");
+  }
+  const std::string unseen = names_of(report.tensors, [](const GradcheckTensor& tensor) {
+    return !tensor.seen && !only_kinks(tensor) && tensor.kinks == 0;
+  });
+  if (!unseen.empty()) text += cat("; all slopes of ", unseen, " are below the tolerance");
+  std::string blocked;
+  for (const std::string& name : report.blocked) {
+    blocked += cat(blocked.empty() ? "'" : ", '", name, "'");
+  }
+  if (!blocked.empty()) text += cat("; no gradient flows to ", blocked);
+  return text;
 }
 
 std::string sampling(const GradcheckReport& report) {
@@ -73,13 +126,21 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 
 std::string verdict_of(const GradcheckTensor& tensor, bool compared) {
   if (!compared) return "not compared";
-  if (tensor.ok()) return "ok";
+  if (tensor.ok()) return tensor.seen ? "ok" : only_kinks(tensor) ? "all kinks" : "unseen";
   const bool element = tensor.worst && !tensor.worst->slope.ok();
   switch (element ? tensor.worst->slope.verdict : tensor.direction->slope.verdict) {
+    case GradcheckVerdict::outside: return "KINK?";
     case GradcheckVerdict::not_smooth: return "NOT SMOOTH";
     case GradcheckVerdict::not_finite: return "NOT FINITE";
     default: return "WRONG";
   }
+}
+
+std::string direction_of(const GradcheckTensor& tensor) {
+  if (!tensor.direction) return "-";
+  if (meets_kinks(tensor)) return "kinks";
+  const GradcheckSlope& slope = tensor.direction->slope;
+  return cat(format("%.2g", slope.error), " of ", format("%.2g", slope.tolerance));
 }
 
 std::vector<std::string> row_of(const GradcheckTensor& tensor, bool compared) {
@@ -94,7 +155,7 @@ std::vector<std::string> row_of(const GradcheckTensor& tensor, bool compared) {
   } else {
     row.insert(row.end(), 5, "-");
   }
-  row.push_back(tensor.direction ? format("%.2g", tensor.direction->slope.error) : "-");
+  row.push_back(direction_of(tensor));
   row.push_back(verdict_of(tensor, compared));
   return row;
 }
@@ -131,7 +192,7 @@ std::string GradcheckReport::message() const {
                in_words(*worst->direction, worst->type.shape), ": ",
                in_words(worst->direction->slope), "; ", sampling(*this));
   }
-  return cat(head, "fine; ", sampling(*this));
+  return cat(head, "fine", open_ends(*this), "; ", sampling(*this));
 }
 
 std::string GradcheckReport::table() const {

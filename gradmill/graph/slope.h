@@ -27,12 +27,15 @@ struct Comparison {
 /// parameters hold.
 class SlopeProbe {
  public:
-  /// Runs the session once. `feeds` must stay; `weights` has one number an element of `y`.
+  /// Runs the session twice. `feeds` must stay; `weights` has one number an element of `y`.
   SlopeProbe(Session& session, Value y, std::span<const Feed> feeds,
              std::span<const double> weights);
 
   /// The elements of y at the point.
   std::span<const double> center() const { return center_; }
+
+  /// Whether both runs gave the same bits.
+  bool repeats() const { return repeats_; }
 
   /// As `gradcheck` documents it.
   Comparison compare(const Line& line, double atol, double rtol);
@@ -40,7 +43,8 @@ class SlopeProbe {
  private:
   struct Quotients;
   static bool two_sided(const Quotients& before, const Quotients& now, double& slack);
-  Quotients quotients(const Line& line, double h);
+  static bool settled(const Quotients& larger, const Quotients& now);
+  Quotients quotients(const Line& line, double h, double atol, double rtol);
   void run_at(const Line& line, double h, std::vector<double>& y);
 
   Session& session_;
@@ -49,6 +53,7 @@ class SlopeProbe {
   std::span<const double> weights_;
   std::vector<double> center_;
   double norm_ = 0;
+  bool repeats_ = true;
   // Reused from one point to the next.
   std::vector<double> plus_;
   std::vector<double> minus_;

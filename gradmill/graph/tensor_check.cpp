@@ -87,6 +87,7 @@ Comparison TensorCheck::compare_element(std::int64_t element) {
       probe_.compare({x_.subspan(i, 1), std::span(&one, 1), gradient_.subspan(i, 1),
                       power_of_two_near(options_.eps * scale), kSmallestStep * scale},
                      options_.atol, options_.rtol);
+  note(comparison.slope);
   if (seen_[i]) return comparison;
   seen_[i] = true;
   ++tensor_.checked;
@@ -102,10 +103,18 @@ Comparison TensorCheck::compare_range(std::int64_t begin, std::int64_t end) {
   if (end - begin == 1) return compare_element(begin);
   const auto first = static_cast<std::size_t>(begin);
   const auto count = static_cast<std::size_t>(end - begin);
-  return probe_.compare(
+  const Comparison comparison = probe_.compare(
       {x_.subspan(first, count), std::span(direction_).subspan(first, count),
        gradient_.subspan(first, count), power_of_two_near(options_.eps), kSmallestStep},
       options_.atol, options_.rtol);
+  note(comparison.slope);
+  return comparison;
+}
+
+void TensorCheck::note(const GradcheckSlope& slope) {
+  if (slope.verdict != GradcheckVerdict::fine) return;
+  const double size = std::max(std::abs(slope.analytic), std::abs(slope.numeric));
+  tensor_.seen = tensor_.seen || size > slope.tolerance;
 }
 
 // Narrows down a range that fails. False when each part of it is fine by itself and the whole has a

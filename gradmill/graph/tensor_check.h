@@ -29,6 +29,7 @@ class TensorCheck {
 
  private:
   Comparison compare_element(std::int64_t element);
+  void note(const GradcheckSlope& slope);
   Comparison compare_range(std::int64_t begin, std::int64_t end);
   bool fails_within(std::int64_t begin, std::int64_t end, const Comparison& comparison);
 

@@ -131,7 +131,7 @@ class CrossEntropyOp : public Op {
 // Further input: upstream. Outputs: loss, gradient.
 class CrossEntropyTrain final : public CrossEntropyOp {
  public:
-  CrossEntropyTrain(const Settings& settings)
+  explicit CrossEntropyTrain(const Settings& settings)
       : CrossEntropyOp(Parts::loss_and_gradient, settings) {}
   std::string_view name() const override { return "cross_entropy_with_gradient"; }
   bool differentiable(int) const override { return false; }
@@ -209,7 +209,7 @@ class CrossEntropyBackward final : public CrossEntropyOp {
 // Outputs: loss, rest.
 class CrossEntropy final : public CrossEntropyOp {
  public:
-  CrossEntropy(const Settings& settings) : CrossEntropyOp(Parts::loss, settings) {}
+  explicit CrossEntropy(const Settings& settings) : CrossEntropyOp(Parts::loss, settings) {}
   std::string_view name() const override { return "cross_entropy"; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {

@@ -101,25 +101,28 @@ class CrossEntropyKernel final : public Kernel {
   void run_stage(Stage stage, std::int64_t tile, const KernelRun& run) const {
     const Buffers<T> buffers(problem_, run);
     switch (stage) {
-      case Stage::labels: return check_labels(buffers, tile, run.workspace<double>());
+      case Stage::labels:
+        return check_labels(run.input<std::int64_t>(1), buffers.weight, tile,
+                            run.workspace<double>());
       case Stage::lines: return run_lines(buffers, tile, run);
       case Stage::total: break;
     }
     const double* partial = run.workspace<double>() + label_tiles_.count();
     double total = 0;
     for (std::int64_t i = 0; i < axis_.tiles(); ++i) total += partial[i];
-    *buffers.loss = static_cast<T>(total / divisor(run.workspace<double>()));
+    *run.output<T>(0) = static_cast<T>(total / divisor(run.workspace<double>()));
   }
 
   bool ignored(std::int64_t label) const { return label == problem_.settings.ignore_index; }
 
-  void check_labels(const Buffers<T>& buffers, std::int64_t tile, double* partial) const {
+  void check_labels(const std::int64_t* labels, const T* weight, std::int64_t tile,
+                    double* partial) const {
     double total = 0;
     for (std::int64_t line = label_tiles_.begin(tile); line < label_tiles_.end(tile); ++line) {
-      const std::int64_t label = buffers.labels[line];
+      const std::int64_t label = labels[line];
       if (ignored(label)) continue;
       check_label("cross_entropy", problem_.name, label, line, problem_.lines, axis_.n);
-      total += buffers.weight != nullptr ? static_cast<double>(buffers.weight[label]) : 1.0;
+      total += weight != nullptr ? static_cast<double>(weight[label]) : 1.0;
     }
     partial[tile] = total;
   }

@@ -2,6 +2,7 @@
 
 #include <gradmill/gradmill.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -74,6 +75,15 @@ inline FunctionOp::Forward each(const std::function<double(double)>& f) {
   return [f](std::span<const double> x, std::span<double> y) {
     for (std::size_t i = 0; i < x.size(); ++i) y[i] = f(x[i]);
   };
+}
+
+/// gradcheck of build(x), for an f64 input x with these elements.
+inline GradcheckReport check_at(const std::vector<double>& x,
+                                const std::function<Value(Value)>& build,
+                                const GradcheckOptions& options = {}) {
+  Graph graph;
+  const Value input = graph.input("x", {static_cast<std::int64_t>(x.size())}, DType::f64);
+  return gradcheck(graph, build(input), {{input, x}}, options);
 }
 
 }  // namespace gradmill

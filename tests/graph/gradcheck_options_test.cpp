@@ -49,6 +49,7 @@ TEST(GradcheckSampling, IsTheSameForTheSameSeedAndAnotherForAnother) {
     EXPECT_EQ(report.tensors[0].checked, 5);
     ASSERT_TRUE(report.tensors[0].direction);
     EXPECT_EQ(report.tensors[0].direction->end, 1200);
+    EXPECT_TRUE(mentions(report.table(), {" of "}));
     EXPECT_EQ(report.table(), gradcheck(graph, y, {}, few(seed)).table());
     EXPECT_TRUE(mentions(
         report.table(), {cat("seed ", seed), "5 of 1200 elements", "a random direction a tensor"}));
@@ -120,6 +121,11 @@ TEST(GradcheckSampling, KinksThatOnlyTheDirectionMeetsAreFine) {
     const GradcheckReport report = gradcheck(graph, y, {{x, zeros}}, few(seed));
     EXPECT_TRUE(report.ok()) << report.table();
     EXPECT_GE(report.tensors[0].kinks, 5);
+    EXPECT_EQ(report.tensors[0].direction->slope.verdict, GradcheckVerdict::kink);
+    EXPECT_TRUE(mentions(report.table(), {"  kinks  "}));
+    EXPECT_TRUE(mentions(report.message(),
+                         {"fine; the direction through 'x' meets kinks, so its elements that were "
+                          "not drawn are not checked"}));
     // An element that is wrong is found among them all the same.
     const Value wrong = wrong_at(x, 20, 4.0) + y;  // 4 where the slopes are 1 and 2
     EXPECT_FALSE(gradcheck(graph, wrong, {{x, zeros}}, few(seed)).ok());
@@ -147,6 +153,7 @@ TEST(GradcheckChoice, LeavesOutAndNamesWhatHasNoGradient) {
   EXPECT_TRUE(mentions(report.table(), {"left out: 'labels' i64 [4]: only f32 and f64",
                                         "left out: 'blocked' f32 [4, 3]: no gradient flows",
                                         "left out: 'unused' f32 [2]: the value does not depend"}));
+  EXPECT_TRUE(mentions(report.message(), {"fine; no gradient flows to 'blocked'; seed 0"}));
 }
 
 TEST(GradcheckChoice, TakesWhatIsAskedFor) {

@@ -18,13 +18,6 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-GradcheckReport check_at(const std::vector<double>& x, const std::function<Value(Value)>& build,
-                         const GradcheckOptions& options = {}) {
-  Graph graph;
-  const Value input = graph.input("x", {static_cast<std::int64_t>(x.size())}, DType::f64);
-  return gradcheck(graph, build(input), {{input, x}}, options);
-}
-
 /// x for x >= 0 and slope * x below, with `gradient` at all points.
 std::function<Value(Value)> bent(double slope, double gradient) {
   return [=](Value x) {
@@ -68,8 +61,20 @@ TEST(GradcheckPoints, TheGradientAtAKinkLiesBetweenTheSides) {
     SCOPED_TRACE(gradient);
     const GradcheckReport report = check_at({0}, bent(0.25, gradient));
     EXPECT_FALSE(report.ok());
-    EXPECT_TRUE(mentions(report.message(), {"'x' f64 [1] at [0]: wrong gradient"}));
+    EXPECT_EQ(report.tensors[0].worst->slope.verdict, GradcheckVerdict::outside);
+    EXPECT_TRUE(mentions(report.message(), {"'x' f64 [1] at [0]: at a kink, and outside of both",
+                                            "several kinks at once, or wrong", "another point"}));
+    EXPECT_TRUE(mentions(report.table(), {"KINK?"}));
   }
+}
+
+TEST(GradcheckPoints, SeveralKinksAtOnceAreNamedSo) {
+  // Slopes 1 and 2, and the gradient is 0, as each term's is: right elsewhere.
+  const auto build = [](Value x) { return relu(x) - relu(-x) + relu(x); };
+  const GradcheckReport report = check_at({0}, build);
+  EXPECT_FALSE(report.ok());
+  EXPECT_EQ(report.tensors[0].worst->slope.verdict, GradcheckVerdict::outside);
+  EXPECT_TRUE(check_at({0.1, -0.1}, build).ok());
 }
 
 TEST(GradcheckPoints, AWrongGradientBesideAKinkIsFound) {
@@ -168,16 +173,14 @@ TEST(GradcheckPoints, TheEdgeOfADomainInsideTheStepIsNoMatter) {
   EXPECT_TRUE(check_at({5e-7}, [](Value x) { return sqrt(x); }).ok());
 }
 
-TEST(GradcheckPoints, ALargeValueHidesNothingButItsOwnRounding) {
-  // Beside 1e6, a slope is known to about 2^-51 1e6 / 1e-6 = 4e-4.
-  const auto build = [](double gradient) {
-    return [gradient](Value x) {
-      return function(x, each([](double v) { return 1e6 + v; }),
-                      [gradient](const GradientContext& c) { return gradient * c.upstream[0]; });
-    };
-  };
-  EXPECT_TRUE(check_at({1}, build(1)).ok());
-  EXPECT_FALSE(check_at({1}, build(1.01)).ok());
+TEST(GradcheckPoints, OnlyKinksAreToldApart) {
+  const GradcheckReport report = check_at({0, 0}, [](Value x) { return relu(x); });
+  EXPECT_TRUE(report.ok());
+  EXPECT_TRUE(mentions(report.table(), {"all kinks"}));
+  EXPECT_TRUE(mentions(report.message(), {"fine; all elements checked of 'x' are kinks"}));
+  const GradcheckReport flat = check_at({1, 1, 1, 0}, [](Value x) { return max(x); });
+  EXPECT_TRUE(mentions(flat.table(), {"unseen"}));
+  EXPECT_TRUE(mentions(flat.message(), {"fine; all slopes of 'x' are kinks or below"}));
 }
 
 }  // namespace

@@ -94,6 +94,9 @@ TEST_F(GradcheckRefuses, Options) {
     EXPECT_TRUE(mentions(refused(y, {.atol = bad}), {"atol", cat(bad)}));
     EXPECT_TRUE(mentions(refused(y, {.rtol = bad}), {"rtol", cat(bad)}));
   }
+  for (const double rtol : {1.0, 2.0, 1e300}) {
+    EXPECT_TRUE(mentions(refused(y, {.rtol = rtol}), {"rtol must be in [0, 1)", cat(rtol)}));
+  }
   EXPECT_TRUE(mentions(refused(y, {.max_elements = -1}), {"max_elements", "-1"}));
   EXPECT_TRUE(mentions(refused(y, {.samples = 0}), {"samples", "0"}));
   EXPECT_TRUE(mentions(refused(y, {.threads = -1}), {"threads", "-1"}));

@@ -106,6 +106,22 @@ struct Wrong {
   FunctionOp::Gradient gradient;
 };
 
+TEST(Gradcheck, FindsAForgottenUpstreamOfASingleElement) {
+  const auto forgets = [](const GradientContext& c) { return 2.0 * c.inputs[0]; };
+  for (const Shape& shape : {Shape{}, Shape{1}, Shape{1, 1}}) {
+    Graph graph;
+    const Value x = graph.input("x", shape);
+    const GradcheckReport report = gradcheck(graph, square(x, forgets));
+    EXPECT_FALSE(report.ok());
+    const GradcheckSlope& slope = report.tensors[0].worst->slope;
+    EXPECT_NEAR(slope.analytic, slope.numeric / 2, 1e-6) << "half of the gradient of the value";
+    EXPECT_TRUE(gradcheck(graph, square(x, right_gradient)).ok());
+  }
+  // In front of a sum it gets the sum's upstream.
+  Graph graph;
+  EXPECT_FALSE(gradcheck(graph, sum(square(graph.input("x", {3}), forgets))).ok());
+}
+
 class GradcheckFinds : public testing::TestWithParam<Wrong> {};
 
 TEST_P(GradcheckFinds, Wrong) {

@@ -15,7 +15,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 // The kernel of each step of a plan that computes `fetches`.
 std::vector<std::string> kernels(const Graph& graph, std::vector<Value> fetches) {

@@ -47,7 +47,7 @@ def main():
     found += [f"the table of ops has {op} in {told[op]}, the headers have not"
               for op in told if there.get(op) != told[op]]
 
-    known = {"--install", "--build", "--all"}  # of cmake and tools/test.sh
+    known = {"--install", "--build", "--all", "--benchmark"}  # of cmake, tools/test.sh, benchmarks
     for sub in ([], ["train"], ["eval"], ["plan"], ["gradcheck"]):
         text = subprocess.run([command, *sub, "--help"], check=True, text=True,
                               stdout=subprocess.PIPE).stdout

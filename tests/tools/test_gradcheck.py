@@ -25,6 +25,7 @@ class Gradcheck(CommandTest):
         )
         for name, row in table.items():
             self.assertEqual(row[-1], "ok", name)
+            self.assertRegex(row[-2], r"^(-|kinks|[-+.e0-9]+ of [-+.e0-9]+)$", name)
         self.assertIn("f32 [512, 784]", table["fc1.weight"])
         self.assertIn("32/401408", table["fc1.weight"])
         self.assertEqual(
