@@ -6,10 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <gradmill/ops/elementwise_kernel.h>
-#include <gradmill/runtime/dtype.h>
+#include <gradmill/ops/gemm_problem.h>
 #include <gradmill/runtime/kernel.h>
 
 namespace gradmill {
@@ -21,28 +20,6 @@ struct Epilogue {
   std::optional<Binary> combine;    ///< f(., last input, shaped as C), element by element
 
   bool empty() const { return !bias && !activation && !combine; }
-};
-
-/// One axis of a batch of products: how many matrices further its next place is in each operand, 0
-/// where the operand lacks the axis and serves every place. C sums over the axes that it lacks.
-struct BatchAxis {
-  std::int64_t size = 1;
-  std::int64_t a = 0;
-  std::int64_t b = 0;
-  std::int64_t c = 0;
-  friend bool operator==(const BatchAxis&, const BatchAxis&) = default;
-};
-
-/// C [m, n] = op(A) [m, k] op(B) [k, n] for each place of C in the batch; a transposed operand is
-/// stored the other way round. All dense, the batch in row-major order in front of the matrices.
-struct Gemm {
-  DType dtype = DType::f32;
-  std::int64_t m = 1;
-  std::int64_t n = 1;
-  std::int64_t k = 1;
-  bool transpose_a = false;
-  bool transpose_b = false;
-  std::vector<BatchAxis> batch = {};  ///< outermost first
 };
 
 /// How each matrix of C is cut into tiles: by the problem alone.

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <gradmill/ops/gemm.h>
+#include <gradmill/ops/gemm_problem.h>
 #include <gradmill/runtime/shape.h>
 
 namespace gradmill {
