@@ -2,6 +2,7 @@
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reshape.h>
+#include <gradmill/runtime/index.h>
 
 #include <algorithm>
 
@@ -81,8 +82,8 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
   const int rank = std::max(a.rank(), b.rank());
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(rank), 1);
   for (int k = 1; k <= rank; ++k) {
-    const std::int64_t size_a = k <= a.rank() ? a[a.rank() - k] : 1;
-    const std::int64_t size_b = k <= b.rank() ? b[b.rank() - k] : 1;
+    const std::int64_t size_a = size_from_end(a, k);
+    const std::int64_t size_b = size_from_end(b, k);
     check(size_a == size_b || size_a == 1 || size_b == 1, "shapes ", a, " and ", b,
           " do not broadcast: on axis ", -k, ", ", size_a, " and ", size_b,
           " differ and neither is 1");

@@ -4,6 +4,7 @@
 
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/arithmetic.h>
+#include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/cross_entropy_kernel.h>
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reshape.h>
@@ -175,7 +176,8 @@ class CrossEntropyBackward final : public CrossEntropyOp {
       if (context.needed[0]) gradients[0] = again(context.inputs, false) * (u - mean);
       if (probabilities) {
         const Value weight = target_weight(context.inputs, context.inputs[last]);
-        gradients[1] = weight * (subtract_ ? mean - u : mean + u * 0.0);
+        gradients[1] =
+            subtract_ ? weight * (mean - u) : broadcast_to(weight * mean, logits.shape());
       }
     }
     if (context.needed[last]) {

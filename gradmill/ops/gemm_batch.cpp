@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <gradmill/runtime/index.h>
+
 namespace gradmill {
 namespace {
 

@@ -10,11 +10,6 @@
 
 namespace gradmill {
 
-/// The size of the axis -k, 1 where a shape is too short for it.
-inline std::int64_t size_from_end(const Shape& shape, int k) {
-  return k <= shape.rank() ? shape[shape.rank() - k] : 1;
-}
-
 /// The batch axes of C += A B, aligned at the last: each of the three shapes has an axis's size, or
 /// lacks it (size 1, or too short). Axes of size 1 are left out, and neighbours that all three lay
 /// out alike are one axis.

@@ -10,6 +10,7 @@
 #include <gradmill/ops/gemm.h>
 #include <gradmill/ops/gemm_batch.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/index.h>
 
 namespace gradmill {
 namespace {

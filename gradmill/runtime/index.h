@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: places in a tensor, for messages.
+// Internal: axes counted from the end, and places in a tensor.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +11,11 @@
 #include <gradmill/runtime/shape.h>
 
 namespace gradmill {
+
+/// The size of the axis -k; 1 where a shape is too short for it, as in broadcasting.
+inline std::int64_t size_from_end(const Shape& shape, int k) {
+  return k <= shape.rank() ? shape[shape.rank() - k] : 1;
+}
 
 /// One number an axis of the row-major `element` of `shape`, as `numpy.unravel_index`.
 inline std::vector<std::int64_t> unravel_index(std::int64_t element, const Shape& shape) {

@@ -225,6 +225,17 @@ TEST(CrossEntropy, SecondGradientsMatchCentralDifferences) {
   }
 }
 
+TEST(CrossEntropy, ThirdGradientsMatchCentralDifferences) {
+  Random random(5);
+  for (const Reduction reduction : {Reduction::none, Reduction::mean}) {
+    const Call call{.options = {.reduction = reduction, .label_smoothing = 0.3},
+                    .weight = Array({3}, {1, 0.5, 2})};
+    const Shape shape = {2, 3, 2};
+    expect_second_gradients(gradient_of(call),
+                            {random.array(shape), probabilities_like(random, shape)});
+  }
+}
+
 TEST(CrossEntropy, IsExactForLogitsOfAnySize) {
   const Array logits({5, 3}, {1e30, -1e30, 0, 1e30, 1e30, -1e30, -kInf, 0, 1, -kInf, 5, -kInf,
                               -1e30, -1e30, -1e30});
