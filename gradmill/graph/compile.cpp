@@ -128,7 +128,7 @@ class Compiler {
                  const std::vector<int>& input_buffers) {
     std::shared_ptr<const Kernel> kernel;
     try {
-      kernel = node.op->prepare({inputs, node.outputs, node.name});
+      kernel = node.op->prepare({inputs, node.outputs, node.name, options_.tuning});
     } catch (const Error& error) {
       throw Error(cat(node.op->name(), " '", node.name, "': ", error.what()));
     }

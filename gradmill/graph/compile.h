@@ -19,6 +19,7 @@ struct Compiled {
 
 struct CompileOptions {
   bool check_finite = false;
+  const Tuning* tuning = nullptr;
 };
 
 /// Prepares every node's kernel, derives the edges, and plans memory. Variables are found in

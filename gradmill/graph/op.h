@@ -10,6 +10,7 @@
 #include <gradmill/graph/value.h>
 #include <gradmill/runtime/kernel.h>
 #include <gradmill/runtime/tensor.h>
+#include <gradmill/runtime/tuning.h>
 
 namespace gradmill {
 
@@ -32,7 +33,8 @@ struct GradientContext {
 struct PrepareContext {
   std::span<const Type> inputs;
   std::span<const Type> outputs;
-  std::string_view name;  ///< of the node, for the messages of fallible kernels
+  std::string_view name;           ///< of the node, for the messages of fallible kernels
+  const Tuning* tuning = nullptr;  ///< what was measured on this machine, if anything
 };
 
 /// A consumer offered to the producer of some of its inputs; see `Op::absorb`.

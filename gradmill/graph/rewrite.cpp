@@ -66,7 +66,8 @@ class Rewriter {
     }
   }
 
-  void fuse() {
+  void fuse(bool updates) {
+    fuse_updates_ = updates;
     count_readers();
     for (int i = 0; i < size(); ++i) {
       if (live_[at(i)] && nodes_[at(i)].kind == NodeKind::op) fuse_into_consumers(i);
@@ -148,7 +149,8 @@ class Rewriter {
     for (bool changed = true; changed;) {
       changed = false;
       for (const int consumer : readers_[at(producer)]) {
-        if (!live_[at(consumer)] || is_update(nodes_[at(consumer)])) continue;
+        if (!live_[at(consumer)]) continue;
+        if (is_update(nodes_[at(consumer)]) && !fuse_updates_) continue;
         if (const auto fused = try_fuse(producer, consumer)) {
           producer = *fused;
           changed = true;
@@ -172,6 +174,10 @@ class Rewriter {
     if (!absorbed || !allowed(producer, consumer, *absorbed)) return std::nullopt;
 
     Node fused = first;
+    if (is_update(second)) {
+      fused.name = second.name;
+      fused.phase = second.phase;
+    }
     fused.op = absorbed->op;
     for (const int i : absorbed->extra_inputs) fused.inputs.push_back(second.inputs[at(i)]);
     try {
@@ -212,11 +218,27 @@ class Rewriter {
         if (edge.node == producer && !kept(edge.output)) return false;
       }
     }
+    // The fused node must not write what it reads as the producer did: not all of its tiles at
+    // once.
+    const Node& second = nodes_[at(consumer)];
+    for (const int i : second.op == nullptr ? std::vector<int>() : second.op->mutates()) {
+      for (const Edge& edge : nodes_[at(producer)].inputs) {
+        if (source_of(edge.node) == source_of(second.inputs[at(i)].node)) return false;
+      }
+    }
     // What the consumer takes from elsewhere must not itself wait for the producer.
     return std::ranges::none_of(absorbed.extra_inputs, [&](int i) {
       const Edge& edge = nodes_[at(consumer)].inputs[at(i)];
       return edge.node == producer || depends_on(edge.node, producer);
     });
+  }
+
+  // The node whose bytes a value is, seen through ops that only rename.
+  int source_of(int index) const {
+    while (nodes_[at(index)].op != nullptr && nodes_[at(index)].op->aliases() >= 0) {
+      index = nodes_[at(index)].inputs[at(nodes_[at(index)].op->aliases())].node;
+    }
+    return index;
   }
 
   bool depends_on(int index, int other) const {
@@ -247,6 +269,7 @@ class Rewriter {
   std::vector<Edge> roots_;
   std::vector<bool> live_;
   std::vector<std::vector<int>> readers_;
+  bool fuse_updates_ = true;
 };
 
 }  // namespace
@@ -258,7 +281,7 @@ void rewrite(Graph& graph, std::vector<Value>& roots, const RewriteOptions& opti
   Rewriter rewriter(graph.nodes(), edges);
   if (options.drop_dead) rewriter.drop_dead();
   if (options.merge_equal) rewriter.merge_equal();
-  if (options.fuse) rewriter.fuse();
+  if (options.fuse) rewriter.fuse(options.fuse_updates);
   if (options.drop_dead) rewriter.drop_dead();
   graph.reset(rewriter.finish(edges));
   for (std::size_t i = 0; i < roots.size(); ++i)

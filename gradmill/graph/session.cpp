@@ -124,9 +124,13 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
     for (std::size_t i = 0; i < wrt.size(); ++i) add_root(options.gradients[i], results[i], true);
   }
   if (trains()) add_update();
+  // A gradient that is to be checked must be stored.
+  if (options.check_finite) options.rewrites.fuse_updates = false;
   rewrite(graph, values, options.rewrites);
 
-  Compiled compiled = compile(graph, values, *parameters, {.check_finite = options.check_finite});
+  Compiled compiled =
+      compile(graph, values, *parameters,
+              {.check_finite = options.check_finite, .tuning = options.tuning.get()});
   for (std::size_t i = 0; i < roots.size(); ++i) roots[i].buffer = compiled.roots[i];
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
     if (compiled.feeds[i] < 0) continue;

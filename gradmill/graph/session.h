@@ -16,6 +16,7 @@
 #include <gradmill/graph/parameters.h>
 #include <gradmill/graph/rewrite.h>
 #include <gradmill/runtime/plan.h>
+#include <gradmill/runtime/tuning.h>
 
 namespace gradmill {
 
@@ -78,6 +79,9 @@ struct SessionOptions {
   bool check_finite = false;
   Execution execution = Execution::automatic;
   RewriteOptions rewrites = {};
+  /// What `tune` measured on this machine: how kernels do their work. Sessions with the same tuning
+  /// have the same bits. By default each op decides from shapes.
+  std::shared_ptr<const Tuning> tuning = {};
 };
 
 /// A graph made ready to run: compiled once by the constructor, run many times.

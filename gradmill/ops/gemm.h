@@ -2,14 +2,15 @@
 
 // Internal: matrix products as kernels.
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include <gradmill/ops/element_update.h>
 #include <gradmill/ops/elementwise_kernel.h>
 #include <gradmill/ops/gemm_problem.h>
 #include <gradmill/runtime/kernel.h>
+#include <gradmill/runtime/tuning.h>
 
 namespace gradmill {
 
@@ -18,19 +19,16 @@ struct Epilogue {
   bool bias = false;                ///< + input 2, [n], the same for every row
   std::optional<Unary> activation;  ///< f(.), element by element
   std::optional<Binary> combine;    ///< f(., last input, shaped as C), element by element
+  /// C is the gradient of a parameter, which follows it: alone, and C is then not stored.
+  std::shared_ptr<const ElementUpdate> update;
 
-  bool empty() const { return !bias && !activation && !combine; }
+  bool empty() const { return !bias && !activation && !combine && update == nullptr; }
 };
 
-/// How each matrix of C is cut into tiles: by the problem alone.
-struct GemmGrid {
-  std::int64_t tile_m = 1;
-  std::int64_t tile_n = 1;
-};
-GemmGrid choose_grid(const Gemm& gemm);
-
-/// Inputs: A, B, then the bias and the operand to combine with, if any. Output: C.
-std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue);
+/// Inputs: A, B, then the bias and the operand to combine with, if any. Output: C. With an update
+/// they are A, B, the parameter, its state and count, and there is no output.
+std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue,
+                                  const Tuning* tuning = nullptr);
 
 /// "bias+relu", for logs and attributes; empty for none.
 std::string to_string(const Epilogue& epilogue);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <optional>
 
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/element_update.h>
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/gemm.h>
 #include <gradmill/ops/gemm_batch.h>
@@ -54,8 +56,8 @@ Matrices matrices(const Shape& shape, bool lacks_rows, bool lacks_columns) {
 
 class Matmul final : public Op {
  public:
-  explicit Matmul(Form form, const Epilogue& epilogue = {})
-      : form_(std::move(form)), epilogue_(epilogue) {}
+  explicit Matmul(Form form, Epilogue epilogue = {})
+      : form_(std::move(form)), epilogue_(std::move(epilogue)) {}
 
   std::string_view name() const override { return "matmul"; }
 
@@ -71,6 +73,98 @@ class Matmul final : public Op {
   }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
+    const Type result = product(inputs);
+    if (epilogue_.update == nullptr) return {result};
+    for (const Type& type : inputs.subspan(2, 1 + static_cast<std::size_t>(states()))) {
+      check(type == result, "parameter and state must be as the gradient ", result, ", and one is ",
+            type);
+    }
+    return {};
+  }
+
+  std::vector<int> mutates() const override {
+    std::vector<int> inputs;
+    if (epilogue_.update == nullptr) return inputs;
+    for (int i = 0; i <= states(); ++i) inputs.push_back(kParameter + i);
+    return inputs;
+  }
+
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    const Value a = context.inputs[0];
+    const Value b = context.inputs[1];
+    const Value dc = context.upstream[0];
+    const auto [ta, tb, m, n, k, batch] = form_;
+    std::vector<Value> gradients(2);
+    if (context.needed[0]) {
+      const Shape own = lhs(a.shape()).batch;
+      gradients[0] =
+          ta ? add(b, dc, {tb, true, k, m, n, own}) : add(dc, b, {false, !tb, m, k, n, own});
+    }
+    if (context.needed[1]) {
+      const Shape own = rhs(b.shape()).batch;
+      gradients[1] =
+          tb ? add(dc, a, {true, ta, n, k, m, own}) : add(a, dc, {!ta, false, k, n, m, own});
+    }
+    return gradients;
+  }
+
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    return make_gemm(problem(context), epilogue_, context.tuning);
+  }
+
+  Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
+    const Matrices left = lhs(inputs[0].shape);
+    const Matrices right = rhs(inputs[1].shape);
+    const Shape shape = product(inputs).shape;
+    const Matrices result = matrices(shape, form_.lacks_m, form_.lacks_n);
+    Cost cost = Op::cost(inputs, outputs);
+    cost.flops = 2.0 * static_cast<double>(shape.elements()) * static_cast<double>(k_of(left));
+    for (const BatchAxis& axis : batch_axes(left.batch, right.batch, result.batch)) {
+      if (axis.c == 0) cost.flops *= static_cast<double>(axis.size);
+    }
+    if (epilogue_.update != nullptr) {
+      cost.flops += epilogue_.update->flops_per_element() * static_cast<double>(shape.elements());
+      for (const int i : mutates()) {
+        cost.bytes += static_cast<double>(inputs[static_cast<std::size_t>(i)].bytes());
+      }
+    }
+    return cost;
+  }
+
+  // Bias, then activation, then one more operand: what comes after a product in and behind a layer.
+  // Or the update of the parameter that the product is the gradient of.
+  std::optional<Absorbed> absorb(const Absorption& offer) const override {
+    Epilogue epilogue = epilogue_;
+    if (epilogue.combine || epilogue.update != nullptr) return std::nullopt;
+    if (const auto* update = dynamic_cast<const UpdateOp*>(&offer.consumer)) {
+      if (!epilogue.empty()) return std::nullopt;
+      epilogue.update = update->element_update();
+      return Absorbed{
+          std::make_shared<Matmul>(form_, epilogue), all_but(1, offer.from_producer), {}};
+    }
+    if (const auto* unary = dynamic_cast<const UnaryOp*>(&offer.consumer)) {
+      if (epilogue.activation) return std::nullopt;
+      epilogue.activation = unary->kind();
+      return Absorbed{std::make_shared<Matmul>(form_, epilogue), {}, {-1}};
+    }
+    const auto* binary = dynamic_cast<const BinaryOp*>(&offer.consumer);
+    if (binary == nullptr || offer.from_producer[1] == 0) return std::nullopt;
+    const Shape& result = offer.producer_outputs[0].shape;
+    const Shape& other = offer.consumer_inputs[1].shape;
+    if (binary->kind() == Binary::add && epilogue.empty() && !form_.lacks_n &&
+        other == Shape({result[result.rank() - 1]})) {
+      epilogue.bias = true;
+    } else if (other == result && is_gradient(binary->kind())) {
+      epilogue.combine = binary->kind();
+    } else {
+      return std::nullopt;
+    }
+    return Absorbed{std::make_shared<Matmul>(form_, epilogue), {1}, {-1}};
+  }
+
+ private:
+  // The type of A B; throws Error where they do not fit.
+  Type product(std::span<const Type> inputs) const {
     const Type& a = inputs[0];
     const Type& b = inputs[1];
     check(is_floating(a.dtype), "operands must be f32 or f64, got lhs ", a, ", rhs ", b);
@@ -100,81 +194,33 @@ class Matmul final : public Op {
     std::vector<std::int64_t> sizes = batch.sizes();
     if (!form_.lacks_m) sizes.push_back(form_.transpose_a ? left.columns : left.rows);
     if (!form_.lacks_n) sizes.push_back(form_.transpose_b ? right.rows : right.columns);
-    return {{a.dtype, Shape(std::move(sizes))}};
+    return {a.dtype, Shape(std::move(sizes))};
   }
 
-  std::vector<Value> gradient(const GradientContext& context) const override {
-    const Value a = context.inputs[0];
-    const Value b = context.inputs[1];
-    const Value dc = context.upstream[0];
-    const auto [ta, tb, m, n, k, batch] = form_;
-    std::vector<Value> gradients(2);
-    if (context.needed[0]) {
-      const Shape own = lhs(a.shape()).batch;
-      gradients[0] =
-          ta ? add(b, dc, {tb, true, k, m, n, own}) : add(dc, b, {false, !tb, m, k, n, own});
-    }
-    if (context.needed[1]) {
-      const Shape own = rhs(b.shape()).batch;
-      gradients[1] =
-          tb ? add(dc, a, {true, ta, n, k, m, own}) : add(a, dc, {!ta, false, k, n, m, own});
-    }
-    return gradients;
-  }
-
-  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    const Type& c = context.outputs[0];
+  Gemm problem(const PrepareContext& context) const {
+    const Type c = product(context.inputs);
     const Matrices left = lhs(context.inputs[0].shape);
     const Matrices right = rhs(context.inputs[1].shape);
     const Matrices result = matrices(c.shape, form_.lacks_m, form_.lacks_n);
-    return make_gemm({.dtype = c.dtype,
-                      .m = result.rows,
-                      .n = result.columns,
-                      .k = k_of(left),
-                      .transpose_a = form_.transpose_a,
-                      .transpose_b = form_.transpose_b,
-                      .batch = batch_axes(left.batch, right.batch, result.batch)},
-                     epilogue_);
+    return {.dtype = c.dtype,
+            .m = result.rows,
+            .n = result.columns,
+            .k = k_of(left),
+            .transpose_a = form_.transpose_a,
+            .transpose_b = form_.transpose_b,
+            .batch = batch_axes(left.batch, right.batch, result.batch)};
   }
 
-  Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
-    const Matrices left = lhs(inputs[0].shape);
-    const Matrices right = rhs(inputs[1].shape);
-    const Matrices result = matrices(outputs[0].shape, form_.lacks_m, form_.lacks_n);
-    Cost cost = Op::cost(inputs, outputs);
-    cost.flops =
-        2.0 * static_cast<double>(outputs[0].shape.elements()) * static_cast<double>(k_of(left));
-    for (const BatchAxis& axis : batch_axes(left.batch, right.batch, result.batch)) {
-      if (axis.c == 0) cost.flops *= static_cast<double>(axis.size);
-    }
-    return cost;
+  static constexpr int kParameter = 2;  // the input that an update changes; its state comes next
+  int states() const { return epilogue_.update->states(); }
+
+  static std::vector<int> all_but(int input, std::span<const int> inputs) {
+    std::vector<int> rest(inputs.size());
+    std::iota(rest.begin(), rest.end(), 0);
+    std::erase(rest, input);
+    return rest;
   }
 
-  // Bias, then activation, then one more operand: what comes after a product in and behind a layer.
-  std::optional<Absorbed> absorb(const Absorption& offer) const override {
-    Epilogue epilogue = epilogue_;
-    if (epilogue.combine) return std::nullopt;
-    if (const auto* unary = dynamic_cast<const UnaryOp*>(&offer.consumer)) {
-      if (epilogue.activation) return std::nullopt;
-      epilogue.activation = unary->kind();
-      return Absorbed{std::make_shared<Matmul>(form_, epilogue), {}, {-1}};
-    }
-    const auto* binary = dynamic_cast<const BinaryOp*>(&offer.consumer);
-    if (binary == nullptr || offer.from_producer[1] == 0) return std::nullopt;
-    const Shape& result = offer.producer_outputs[0].shape;
-    const Shape& other = offer.consumer_inputs[1].shape;
-    if (binary->kind() == Binary::add && epilogue.empty() && !form_.lacks_n &&
-        other == Shape({result[result.rank() - 1]})) {
-      epilogue.bias = true;
-    } else if (other == result && is_gradient(binary->kind())) {
-      epilogue.combine = binary->kind();
-    } else {
-      return std::nullopt;
-    }
-    return Absorbed{std::make_shared<Matmul>(form_, epilogue), {1}, {-1}};
-  }
-
- private:
   static bool is_gradient(Binary kind) {
     return kind == Binary::relu_backward || kind == Binary::tanh_backward ||
            kind == Binary::sigmoid_backward;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <gradmill/ops/element_update.h>
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/optimizer_kernel.h>
 #include <gradmill/runtime/error.h>
@@ -15,23 +16,85 @@ void check_at_least_zero(const char* optimizer, const char* what, double value) 
         " must be finite and at least 0, got ", value);
 }
 
-// Shares the elements of a parameter out to tiles.
+std::vector<std::string> state_of(const SGD& options) {
+  if (options.momentum > 0) return {"momentum_buffer"};
+  return {};
+}
+std::vector<std::string> state_of(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
+
+double flops_of(const SGD&) { return 6; }
+double flops_of(const AdamW&) { return 16; }
+
+std::string_view name_of(const SGD&) { return "sgd"; }
+std::string_view name_of(const AdamW&) { return "adamw"; }
+
+template <class T>
+void update(const SGD& options, const KernelRun& run, UpdateInputs inputs,
+            const GradientRows<T>& part) {
+  const SgdStep step{run.step().learning_rate, options.momentum, options.weight_decay,
+                     options.nesterov};
+  T* const parameter = run.variable<T>(inputs.parameter) + part.first;
+  T* const buffer = options.momentum > 0 ? run.variable<T>(inputs.state) + part.first : nullptr;
+  for (std::int64_t row = 0; row < part.rows; ++row) {
+    const std::int64_t at = row * part.stride;
+    sgd_update(step, parameter + at, part.gradient + row * part.gradient_stride,
+               buffer == nullptr ? nullptr : buffer + at, part.columns);
+  }
+}
+
+template <class T>
+void update(const AdamW& options, const KernelRun& run, UpdateInputs inputs,
+            const GradientRows<T>& part) {
+  const double t = static_cast<double>(*run.input<std::int64_t>(inputs.state + 2)) + 1;
+  const double rate = run.step().learning_rate;
+  const AdamWStep step{1 - rate * options.weight_decay,
+                       options.beta1,
+                       options.beta2,
+                       rate / (1 - std::pow(options.beta1, t)),
+                       std::sqrt(1 - std::pow(options.beta2, t)),
+                       options.eps};
+  T* const parameter = run.variable<T>(inputs.parameter) + part.first;
+  T* const first_moment = run.variable<T>(inputs.state) + part.first;
+  T* const second_moment = run.variable<T>(inputs.state + 1) + part.first;
+  for (std::int64_t row = 0; row < part.rows; ++row) {
+    const std::int64_t at = row * part.stride;
+    adamw_update(step, parameter + at, part.gradient + row * part.gradient_stride,
+                 first_moment + at, second_moment + at, part.columns);
+  }
+}
+
 template <class Options>
-class UpdateKernel : public Kernel {
+class UpdateOf final : public ElementUpdate {
  public:
-  UpdateKernel(const Options& options, const Type& type)
-      : options_(options), dtype_(type.dtype), tiles_{type.shape.elements(), kFlatGrain} {}
+  explicit UpdateOf(const Options& options) : options_(options) {}
+
+  std::string_view name() const override { return name_of(options_); }
+  int states() const override { return static_cast<int>(state_of(options_).size()); }
+  double flops_per_element() const override { return flops_of(options_); }
+  void apply(const KernelRun& run, UpdateInputs inputs,
+             const GradientRows<float>& rows) const override {
+    update(options_, run, inputs, rows);
+  }
+  void apply(const KernelRun& run, UpdateInputs inputs,
+             const GradientRows<double>& rows) const override {
+    update(options_, run, inputs, rows);
+  }
+
+ private:
+  Options options_;
+};
+
+// Shares the elements of a parameter out to tiles.
+class UpdateKernel final : public Kernel {
+ public:
+  UpdateKernel(std::shared_ptr<const ElementUpdate> update, const Type& type)
+      : update_(std::move(update)), dtype_(type.dtype), tiles_{type.shape.elements(), kFlatGrain} {}
 
   std::int64_t tiles(int) const override { return tiles_.count(); }
 
   void run(int, std::int64_t tile, const KernelRun& run) const override {
-    const std::int64_t begin = tiles_.begin(tile);
-    const std::int64_t count = tiles_.end(tile) - begin;
-    if (dtype_ == DType::f32) {
-      update<float>(options_, run, begin, count);
-    } else {
-      update<double>(options_, run, begin, count);
-    }
+    if (dtype_ == DType::f32) return run_as<float>(tile, run);
+    run_as<double>(tile, run);
   }
 
   std::string description() const override {
@@ -40,53 +103,26 @@ class UpdateKernel : public Kernel {
 
  private:
   template <class T>
-  static void update(const SGD& options, const KernelRun& run, std::int64_t begin,
-                     std::int64_t count) {
-    const SgdStep step{run.step().learning_rate, options.momentum, options.weight_decay,
-                       options.nesterov};
-    T* buffer = options.momentum > 0 ? run.variable<T>(2) + begin : nullptr;
-    sgd_update(step, run.variable<T>(0) + begin, run.input<T>(1) + begin, buffer, count);
+  void run_as(std::int64_t tile, const KernelRun& run) const {
+    const std::int64_t begin = tiles_.begin(tile);
+    update_->apply(run, {.parameter = 0, .state = 2},
+                   GradientRows<T>{.gradient = run.input<T>(1) + begin,
+                                   .first = begin,
+                                   .columns = tiles_.end(tile) - begin});
   }
 
-  template <class T>
-  static void update(const AdamW& options, const KernelRun& run, std::int64_t begin,
-                     std::int64_t count) {
-    const double t = static_cast<double>(*run.input<std::int64_t>(4)) + 1;
-    const double rate = run.step().learning_rate;
-    const AdamWStep step{1 - rate * options.weight_decay,
-                         options.beta1,
-                         options.beta2,
-                         rate / (1 - std::pow(options.beta1, t)),
-                         std::sqrt(1 - std::pow(options.beta2, t)),
-                         options.eps};
-    adamw_update(step, run.variable<T>(0) + begin, run.input<T>(1) + begin,
-                 run.variable<T>(2) + begin, run.variable<T>(3) + begin, count);
-  }
-
-  Options options_;
+  std::shared_ptr<const ElementUpdate> update_;
   DType dtype_;
   FlatTiles tiles_;
 };
 
-std::vector<std::string> state_of(const SGD& options) {
-  if (options.momentum > 0) return {"momentum_buffer"};
-  return {};
-}
-std::vector<std::string> state_of(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
-
 bool counts_updates(const SGD&) { return false; }
 bool counts_updates(const AdamW&) { return true; }
-
-std::string_view name_of(const SGD&) { return "sgd"; }
-std::string_view name_of(const AdamW&) { return "adamw"; }
-
-double flops_of(const SGD&) { return 6; }
-double flops_of(const AdamW&) { return 16; }
 
 // Inputs: parameter, gradient, state. No outputs: what it does is done to the parameter and the
 // state.
 template <class Options>
-class Update final : public Op {
+class Update final : public UpdateOp {
  public:
   explicit Update(const Options& options) : options_(options) {}
 
@@ -111,7 +147,11 @@ class Update final : public Op {
   }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    return std::make_unique<UpdateKernel<Options>>(options_, context.inputs[0]);
+    return std::make_unique<UpdateKernel>(element_update(), context.inputs[0]);
+  }
+
+  std::shared_ptr<const ElementUpdate> element_update() const override {
+    return std::make_shared<UpdateOf<Options>>(options_);
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type>) const override {

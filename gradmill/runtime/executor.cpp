@@ -11,6 +11,7 @@
 #include <gradmill/runtime/alignment.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/flow.h>
+#include <gradmill/runtime/held_signals.h>
 #include <gradmill/runtime/sequential_onednn.h>
 #include <gradmill/runtime/step_cost.h>
 #include <gradmill/runtime/task_order.h>
@@ -239,6 +240,7 @@ void Executor::bind(int buffer, const void* data) {
 }
 
 void Executor::run(const StepInfo& info) {
+  const HeldSignals held;
   const SequentialOneDnn sequential;
   impl_->info = &info;
   if (impl_->flow == nullptr) {

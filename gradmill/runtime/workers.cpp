@@ -8,6 +8,7 @@
 #include <tbb/task_scheduler_observer.h>
 
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/held_signals.h>
 #include <gradmill/runtime/log.h>
 #include <gradmill/runtime/sequential_onednn.h>
 
@@ -77,8 +78,12 @@ class Workers::Entry : public tbb::task_scheduler_observer {
   }
 
  private:
-  static std::optional<SequentialOneDnn>& guard() {
-    thread_local std::optional<SequentialOneDnn> instance;
+  struct Guard {
+    HeldSignals held;
+    SequentialOneDnn sequential;
+  };
+  static std::optional<Guard>& guard() {
+    thread_local std::optional<Guard> instance;
     return instance;
   }
 };

@@ -10,7 +10,7 @@
 namespace gradmill {
 
 /// A task arena with its threads: the caller's, which joins by `execute`, and workers. Every one of
-/// them runs oneDNN sequentially while it is inside.
+/// them runs oneDNN sequentially while it is inside, and the workers hold signals.
 class Workers {
  public:
   /// `threads` at least 1. Where that is more than oneTBB would give, the process-wide limit is

@@ -15,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 // The kernel of each step of a plan that computes `fetches`.
 std::vector<std::string> kernels(const Graph& graph, std::vector<Value> fetches) {
@@ -40,15 +41,15 @@ struct Product {
 TEST(MatmulPlan, ABatchTimesOneMatrixIsOneProduct) {
   for (const bool transposed : {false, true}) {
     Product p({8, 16, 32}, transposed ? Shape{24, 32} : Shape{32, 24}, {.transpose_b = transposed});
-    EXPECT_THAT(kernels(p.graph, {p.c}), ElementsAre("dnnl_sgemm, 1x1 tiles of 128x24"));
-    EXPECT_THAT(kernels(p.graph, {p.da}), ElementsAre("dnnl_sgemm, 1x1 tiles of 128x32"));
+    EXPECT_THAT(kernels(p.graph, {p.c}), ElementsAre(StartsWith("dnnl_sgemm, 1x1 tiles of 128x24")));
+    EXPECT_THAT(kernels(p.graph, {p.da}), ElementsAre(StartsWith("dnnl_sgemm, 1x1 tiles of 128x32")));
     EXPECT_THAT(kernels(p.graph, {p.db}),
                 ElementsAre(transposed ? "dnnl_sgemm, 1x1 tiles of 24x32"
                                        : "dnnl_sgemm, 1x1 tiles of 32x24"));
   }
   Product vector({8, 16, 32}, {32});
   EXPECT_THAT(kernels(vector.graph, {vector.c}), ElementsAre("dnnl_sgemm, 1x1 tiles of 128x1"));
-  EXPECT_THAT(kernels(vector.graph, {vector.da}), ElementsAre("dnnl_sgemm, 1x1 tiles of 128x32"));
+  EXPECT_THAT(kernels(vector.graph, {vector.da}), ElementsAre(StartsWith("dnnl_sgemm, 1x1 tiles of 128x32")));
   EXPECT_THAT(kernels(vector.graph, {vector.db}), ElementsAre("dnnl_sgemm, 1x1 tiles of 32x1"));
 }
 
@@ -67,8 +68,8 @@ TEST(MatmulPlan, ABatchTimesOneMatrixHasTheBitsOfTheFlatProduct) {
 TEST(MatmulPlan, WhatBroadcastsIsNeverRepeatedInMemory) {
   for (const bool left : {true, false}) {
     SCOPED_TRACE(left ? "lhs broadcasts" : "rhs broadcasts");
-    const Shape one{1, 64, 64};
-    const Shape many{100, 64, 64};
+    const Shape one{1, 32, 32};
+    const Shape many{100, 32, 32};
     Product p(left ? one : many, left ? many : one);
     for (const Value value : {p.c, p.da, p.db}) {
       const Session session(p.graph, {.fetches = {value}});
@@ -145,7 +146,7 @@ TEST(MatmulPlan, ProductsOfTheSameValuesThatDifferInFormAreNotTakenForEachOther)
 TEST(MatmulPlan, LargeMatricesHaveTilesOfTheirOwnAndSmallOnesShareThem) {
   Product large({6, 256, 512}, {6, 512, 256});
   EXPECT_THAT(kernels(large.graph, {large.c}),
-              ElementsAre("dnnl_sgemm, 6 batches of 2x2 tiles of 128x128"));
+              ElementsAre("dnnl_sgemm, 6 batches of 2x3 tiles of 128x96"));
   Product small({640, 16, 16}, {640, 16, 16});
   const Session session(small.graph, {.fetches = {small.c}});
   ASSERT_EQ(session.plan().steps.size(), 1U);
@@ -158,7 +159,7 @@ TEST(MatmulPlan, LargeMatricesHaveTilesOfTheirOwnAndSmallOnesShareThem) {
 TEST(MatmulPlan, ASumOverManyProductsHasTilesForAllOfThem) {
   Product p({256, 256}, {32, 256, 16});
   EXPECT_THAT(kernels(p.graph, {p.da}),
-              ElementsAre("dnnl_sgemm, 2x2 tiles of 128x128, each the sum of 32 products"));
+              ElementsAre("dnnl_sgemm, 2x3 tiles of 128x96, rhs packed, each the sum of 32 products"));
 }
 
 TEST(MatmulPlan, CountsTheOperationsOfEveryForm) {

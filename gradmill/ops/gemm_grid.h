@@ -1,0 +1,39 @@
+#pragma once
+
+// Internal: how a matrix product is cut into tiles.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gradmill/ops/gemm_problem.h>
+#include <gradmill/runtime/tuning.h>
+
+namespace gradmill {
+
+/// The cut of each matrix of C, and of the sum over k.
+struct GemmGrid {
+  std::int64_t tile_m = 1;
+  std::int64_t tile_n = 1;
+  /// Above 1, the sum over k is cut into so many parts, which are added up in order.
+  std::int64_t k_parts = 1;
+  /// Whether each tile first lays out its columns of B row by row, close together.
+  bool pack_b = false;
+
+  friend bool operator==(const GemmGrid&, const GemmGrid&) = default;
+};
+
+/// By the problem alone: enough tiles for many cores (32 or more above 1 GFLOP), of shapes that
+/// `dnnl_sgemm` is fast on. `tuning` may know a better one.
+GemmGrid choose_grid(const Gemm& gemm, const Tuning* tuning = nullptr);
+
+/// What is worth trying instead, `choose_grid`'s own among it: as rich in tiles.
+std::vector<GemmGrid> candidate_grids(const Gemm& gemm);
+
+/// How a tuning file names a problem, and a grid.
+std::string tuning_key(const Gemm& gemm);
+std::vector<std::int64_t> tuning_choice(const GemmGrid& grid);
+/// The way back. Throws Error for what is no grid of the problem.
+GemmGrid grid_of(const Gemm& gemm, const std::vector<std::int64_t>& choice);
+
+}  // namespace gradmill
