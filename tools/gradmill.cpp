@@ -21,6 +21,8 @@ namespace {
 
 constexpr int kMaxEpochs = 1'000'000;
 constexpr int kMaxThreads = 1024;
+constexpr int kMaxRounds = 1000;
+constexpr double kMaxSeconds = 1e5;
 
 // The parser turns numbers that are too large into the largest, which is therefore refused.
 // Products of sizes in this range may still overflow: shapes check that.
@@ -137,6 +139,34 @@ void add_gradcheck(CLI::App& app, GradcheckCommandOptions& options) {
       ->capture_default_str();
 }
 
+void add_bench(CLI::App& app, BenchOptions& options) {
+  app.add_option("--workload", options.workloads, "Training steps to measure [all]")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--threads", options.threads, "Numbers of threads [1 and all cores]")
+      ->delimiter(',')
+      ->check(CLI::Range(1, kMaxThreads))
+      ->transform(kWhole);
+  app.add_option("--peers", options.peers,
+                 "Folder of programs that do the same with other libraries, run in turns with ours")
+      ->check(kPath);
+  app.add_option("--json", options.json, "Write everything measured here")->check(kPath);
+  app.add_option("--rounds", options.rounds, "Processes for each number, which is their median")
+      ->check(CLI::Range(1, kMaxRounds))
+      ->transform(kWhole)
+      ->capture_default_str();
+  app.add_option("--seconds", options.seconds, "Measured in each process")
+      ->check(CLI::Range(1e-3, kMaxSeconds))
+      ->capture_default_str();
+  app.add_option("--timeout", options.timeout, "Seconds after which a process is given up")
+      ->check(CLI::Range(1e-3, kMaxSeconds))
+      ->capture_default_str();
+  app.add_option("--measure", options.measure,
+                 "Measure this workload alone, in this process, and print a line of JSON");
+  app.add_option("--measure-limit", options.measure_limit,
+                 "The same for what the machine needs for its products and bytes");
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains neural networks on multicore CPUs.", "gradmill");
   app.set_version_flag("--version", "gradmill " GRADMILL_VERSION);
@@ -168,8 +198,13 @@ int run(int argc, char** argv) {
       "gradcheck", "Compare a model's gradients with difference quotients, in f64");
   add_gradcheck(gradcheck_app, gradcheck_options);
 
+  BenchOptions bench_options;
+  CLI::App& bench_app =
+      *app.add_subcommand("bench", "Measure training steps, beside other libraries");
+  add_bench(bench_app, bench_options);
+
   const std::initializer_list<CLI::App*> commands = {&train_app, &eval_app, &plan_app,
-                                                     &gradcheck_app};
+                                                     &gradcheck_app, &bench_app};
   for (CLI::App* command : commands) command->fallthrough();
 
   // The parser would only say that a command is missing.
@@ -177,7 +212,7 @@ int run(int argc, char** argv) {
   const bool known = std::ranges::any_of(
       commands, [&](const CLI::App* command) { return command->get_name() == first; });
   if (!first.starts_with('-') && !known) {
-    fail("'", first, "' is not a command: train, eval, plan and gradcheck are");
+    fail("'", first, "' is not a command: train, eval, plan, gradcheck and bench are");
   }
   try {
     app.parse(argc, argv);
@@ -188,6 +223,7 @@ int run(int argc, char** argv) {
   if (train_app.parsed()) return train(train_options);
   if (eval_app.parsed()) return eval(eval_options);
   if (plan_app.parsed()) return plan(plan_options);
+  if (bench_app.parsed()) return run_bench(bench_options);
   return gradcheck(gradcheck_options);
 }
 

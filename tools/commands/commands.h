@@ -59,6 +59,18 @@ struct GradcheckCommandOptions {
   std::uint64_t seed = 0;
 };
 
+struct BenchOptions {
+  std::vector<std::string> workloads;  ///< empty for all
+  std::vector<int> threads;            ///< empty for 1 and all cores
+  std::string peers;                   ///< a folder of programs; empty for none
+  std::string json;
+  int rounds = 5;
+  double seconds = 1.5;       ///< measured in each process
+  double timeout = 300;       ///< seconds that a process may take
+  std::string measure;        ///< this workload alone, in this process
+  std::string measure_limit;  ///< the same for its limit
+};
+
 /// The exit status after Ctrl-C, as shells report it: 128 + SIGINT.
 inline constexpr int kInterrupted = 130;
 
@@ -66,5 +78,6 @@ int train(const TrainOptions& options);
 int eval(const EvalOptions& options);
 int plan(const PlanOptions& options);
 int gradcheck(const GradcheckCommandOptions& options);
+int run_bench(const BenchOptions& options);
 
 }  // namespace gradmill

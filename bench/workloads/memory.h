@@ -1,0 +1,35 @@
+#pragma once
+
+// What a step adds to the process's memory, ours and a peer's. Needs no library.
+
+#include <cstdint>
+#include <fstream>
+#include <string>
+
+namespace gradmill::bench {
+
+/// How far the resident memory rises above what it is when this is constructed.
+class MemoryGrowth {
+ public:
+  MemoryGrowth() {
+    std::ofstream("/proc/self/clear_refs") << 5;  // the peak starts again from here
+    start_ = kilobytes("VmRSS:");
+  }
+
+  /// From the construction to the peak since.
+  std::int64_t bytes() const { return (kilobytes("VmHWM:") - start_) * 1024; }
+
+ private:
+  static std::int64_t kilobytes(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;) {
+      std::int64_t value = 0;
+      if (word == key && status >> value) return value;
+    }
+    return 0;
+  }
+
+  std::int64_t start_;
+};
+
+}  // namespace gradmill::bench

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "workloads/workload.h"
+
+namespace gradmill::bench {
+
+/// What one product takes, executed alone.
+struct ProductTime {
+  double ms = 0;
+  std::string choice;  ///< "sgemm", "matmul" or "matmul, packed"
+};
+
+/// The best of what oneDNN offers for a whole f32 product with `threads` threads of its own:
+/// `dnnl_sgemm`, the matmul primitive, and the same with the second operand in the format that the
+/// primitive asks for, into which it was packed before. Each is run for `seconds` / 3, the median
+/// counts. Throws Failure when oneDNN fails.
+ProductTime measure_product(const Product& product, int threads, double seconds);
+
+}  // namespace gradmill::bench

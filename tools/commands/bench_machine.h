@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+namespace gradmill {
+
+/// What the figures were measured on.
+struct Machine {
+  std::string processor;     ///< as /proc/cpuinfo names it
+  std::string instructions;  ///< "AVX-512", "AVX2" or "x86-64"
+  int cores = 1;             ///< that this process may use
+};
+
+Machine this_machine();
+
+}  // namespace gradmill

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gradmill {
+
+/// How a program that was run ended.
+struct ProcessResult {
+  bool timed_out = false;
+  int status = 0;   ///< what it exited with, or 128 + the signal that ended it
+  std::string out;  ///< its standard output, and
+  std::string err;  ///< its standard error, the last megabyte of each
+};
+
+/// Runs `command` (a path and its arguments) in a process of its own, with these variables added to
+/// the environment and nothing on its standard input, and waits until it ends. What takes longer
+/// than `seconds` is killed, and what it started in its process group with it; so is everything
+/// when this process ends. Throws Failure when no process can be made.
+ProcessResult run_process(const std::vector<std::string>& command,
+                          const std::map<std::string, std::string>& environment, double seconds);
+
+}  // namespace gradmill
