@@ -15,6 +15,7 @@
 
 #include "commands/commands.h"
 #include "guarded.h"
+#include "workloads/workload.h"
 
 namespace gradmill {
 namespace {
@@ -139,6 +140,19 @@ void add_gradcheck(CLI::App& app, GradcheckCommandOptions& options) {
       ->capture_default_str();
 }
 
+void add_tune(CLI::App& app, TuneCommandOptions& options) {
+  add_model(app, options.model);
+  add_optimizer(app, options.optimizer);
+  app.add_option("--workload", options.workloads, "Tune for these workloads of bench instead")
+      ->check(CLI::IsMember(bench::workload_names()));
+  app.add_option("--seconds", options.seconds, "Measured for each of a product's best choices")
+      ->check(CLI::Range(0.001, 100.0))
+      ->capture_default_str();
+  app.add_option("--save", options.save, "Write the choices here, as JSON")
+      ->check(kPath)
+      ->required();
+}
+
 void add_bench(CLI::App& app, BenchOptions& options) {
   app.add_option("--workload", options.workloads, "Training steps to measure [all]")
       ->delimiter(',')
@@ -203,8 +217,13 @@ int run(int argc, char** argv) {
       *app.add_subcommand("bench", "Measure training steps, beside other libraries");
   add_bench(bench_app, bench_options);
 
+  TuneCommandOptions tune_options;
+  CLI::App& tune_app =
+      *app.add_subcommand("tune", "Time the ways to do each product, and keep the best");
+  add_tune(tune_app, tune_options);
+
   const std::initializer_list<CLI::App*> commands = {&train_app, &eval_app, &plan_app,
-                                                     &gradcheck_app, &bench_app};
+                                                     &gradcheck_app, &bench_app, &tune_app};
   for (CLI::App* command : commands) command->fallthrough();
 
   // The parser would only say that a command is missing.
@@ -212,7 +231,7 @@ int run(int argc, char** argv) {
   const bool known = std::ranges::any_of(
       commands, [&](const CLI::App* command) { return command->get_name() == first; });
   if (!first.starts_with('-') && !known) {
-    fail("'", first, "' is not a command: train, eval, plan, gradcheck and bench are");
+    fail("'", first, "' is not a command: train, eval, plan, gradcheck, bench and tune are");
   }
   try {
     app.parse(argc, argv);
@@ -223,6 +242,7 @@ int run(int argc, char** argv) {
   if (train_app.parsed()) return train(train_options);
   if (eval_app.parsed()) return eval(eval_options);
   if (plan_app.parsed()) return plan(plan_options);
+  if (tune_app.parsed()) return tune(tune_options);
   if (bench_app.parsed()) return run_bench(bench_options);
   return gradcheck(gradcheck_options);
 }

@@ -15,14 +15,17 @@ namespace {
 constexpr double kTileFlops = 8e6;
 constexpr double kTilesOfLarge = 40;
 constexpr double kTileFlopsOfHuge = 400e6;
-constexpr std::int64_t kStrip = 48;     // columns that its inner kernels take at a time
-constexpr std::int64_t kWidest = 528;   // columns of A^T B
-constexpr std::int64_t kTallest = 512;  // rows of A B
+constexpr std::int64_t kStrip = 48;  // columns that its inner kernels take at a time
+constexpr std::int64_t kTallest = 512;
+constexpr std::int64_t kBandRows = 256;
+constexpr std::int64_t kBandColumns = 144;
+constexpr std::int64_t kWideBandColumns = 528;
 constexpr std::int64_t kFewRows = 128;  // fewer make columns that are laid out too dear
 constexpr std::int64_t kLeastRows = 32;
 constexpr std::int64_t kLeastDepth = 512;  // of a part of the sum
 constexpr std::int64_t kMostParts = 64;
 constexpr std::int64_t kQuantum = 16;
+constexpr double kLarge = 1e9;  // FLOPs from which on there must be many tiles
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -54,21 +57,20 @@ std::int64_t tiles(const Gemm& g, const GemmGrid& grid) {
   return divide_up(g.m, grid.tile_m) * divide_up(g.n, grid.tile_n) * grid.k_parts;
 }
 
-// Columns that are read with a stride of whole pages fall into the same few lines of the cache.
-bool strides_collide(const Gemm& g) { return g.n % 1024 == 0 && g.k >= 256; }
+// What is read with a stride of whole pages falls into the same few lines of the cache.
+bool collides(std::int64_t stride) { return stride % 1024 == 0; }
 
+// Laying out B pays where each of its columns is used often, and read badly as it is.
 bool worth_packing(const Gemm& g, std::int64_t tile_m) {
   if (g.dtype != DType::f32) return false;
-  if (g.transpose_b) return tile_m >= 48 && g.k >= 16 && g.n > 1;
-  return !g.transpose_a && tile_m >= kFewRows && strides_collide(g);
+  if (g.transpose_b) return tile_m >= kStrip && g.k >= 16 && g.n > 1;
+  return tile_m >= kFewRows && g.k >= 256 && collides(g.n);
 }
 
-GemmGrid with_parts(const Gemm& g, std::int64_t rows, std::int64_t columns, std::int64_t quantum) {
-  GemmGrid grid;
-  grid.tile_m = even(g.m, rows, 8);
-  grid.tile_n = even(g.n, columns, columns < 4 ? kQuantum : quantum);
-  grid.pack_b = worth_packing(g, grid.tile_m);
-  return grid;
+// Few columns are shared out evenly, more in whole strips, and not fewer than `columns`.
+std::int64_t strip_width(std::int64_t n, std::int64_t columns) {
+  const std::int64_t width = n / columns / kStrip * kStrip;
+  return columns < 4 || width == 0 ? even(n, columns, kQuantum) : width;
 }
 
 // The sum is cut where C is too small for enough tiles.
@@ -80,29 +82,33 @@ void split_sum(const Gemm& g, std::int64_t wanted, GemmGrid& grid) {
                             std::min(kMostParts, std::max<std::int64_t>(1, g.k / kLeastDepth)));
 }
 
+// The rows into which to cut so that there are `wanted` tiles, if that leaves each `least`.
+std::int64_t enough_rows(const Gemm& g, std::int64_t rows, std::int64_t columns,
+                         std::int64_t wanted, std::int64_t least) {
+  return std::max(rows, std::min(divide_up(wanted, columns), g.m / least));
+}
+
 // A B: tall strips of few columns, which are laid out once a tile.
 GemmGrid strips(const Gemm& g, std::int64_t wanted) {
   std::int64_t rows = divide_up(g.m, kTallest);
   const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
   const std::int64_t columns = std::min(divide_up(wanted, rows), most);
-  const std::int64_t least = flops(g) > 1e9 || rows * columns * 4 <= wanted ? kLeastRows : kFewRows;
-  if (rows * columns < wanted) {
-    rows = std::clamp(divide_up(wanted, columns), rows,
-                      std::max(rows, std::max<std::int64_t>(1, g.m / least)));
-  }
-  return with_parts(g, rows, columns, kStrip);
+  const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
+  rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);
+  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns)};
 }
 
-// A^T B: few rows of many columns.
+// A^T B: bands of rows, of more columns.
 GemmGrid bands(const Gemm& g, std::int64_t wanted) {
-  std::int64_t columns = divide_up(g.n, kWidest);
-  const std::int64_t rows =
-      std::min(divide_up(wanted, columns), std::max<std::int64_t>(1, g.m / kLeastRows));
-  if (rows * columns < wanted) {
-    columns = std::clamp(divide_up(wanted, rows), columns,
-                         std::max(columns, std::max<std::int64_t>(1, g.n / kStrip)));
-  }
-  return with_parts(g, rows, columns, kStrip);
+  std::int64_t rows = divide_up(g.m, kBandRows);
+  const bool wide = collides(g.n) && collides(g.m) && g.n >= 2048;
+  std::int64_t columns = divide_up(g.n, wide ? kWideBandColumns : kBandColumns);
+  // Small products want no more tiles than they can keep busy.
+  columns = std::min(columns, divide_up(wanted, rows));
+  rows = enough_rows(g, rows, columns, wanted, kLeastRows);
+  const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
+  columns = std::max(columns, std::min(divide_up(wanted, rows), most));
+  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns)};
 }
 
 }  // namespace
@@ -113,6 +119,8 @@ GemmGrid choose_grid(const Gemm& g, const Tuning* tuning) {
   }
   const std::int64_t wanted = wanted_tiles(g);
   GemmGrid grid = g.transpose_a ? bands(g, wanted) : strips(g, wanted);
+  grid.pack_b =
+      worth_packing(g, grid.tile_m) && !(g.transpose_a && grid.tile_n >= kWideBandColumns);
   split_sum(g, wanted, grid);
   return grid;
 }

@@ -71,6 +71,14 @@ struct BenchOptions {
   std::string measure_limit;  ///< the same for its limit
 };
 
+struct TuneCommandOptions {
+  ModelOptions model;
+  OptimizerOptions optimizer;
+  std::vector<std::string> workloads;  ///< of `bench`, instead of the model
+  double seconds = 0.1;                ///< for each choice
+  std::string save;
+};
+
 /// The exit status after Ctrl-C, as shells report it: 128 + SIGINT.
 inline constexpr int kInterrupted = 130;
 
@@ -78,6 +86,7 @@ int train(const TrainOptions& options);
 int eval(const EvalOptions& options);
 int plan(const PlanOptions& options);
 int gradcheck(const GradcheckCommandOptions& options);
+int tune(const TuneCommandOptions& options);
 int run_bench(const BenchOptions& options);
 
 }  // namespace gradmill
