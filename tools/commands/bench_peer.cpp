@@ -32,7 +32,8 @@ std::vector<PeerSetting> settings_of(const fs::path& program) {
   std::ifstream file(path);
   if (!file) return settings;
   try {
-    for (const auto& [name, environment] : Json::parse(file).items()) {
+    const Json json = Json::parse(file);
+    for (const auto& [name, environment] : json.items()) {
       settings.push_back({name, environment.get<std::map<std::string, std::string>>()});
     }
   } catch (const Json::exception& error) {
