@@ -122,12 +122,20 @@ class CrossEntropyKernel final : public Kernel {
 
   void check_labels(const std::int64_t* labels, const T* weight, std::int64_t tile,
                     double* partial) const {
+    const std::int64_t begin = label_tiles_.begin(tile);
+    const std::int64_t end = label_tiles_.end(tile);
+    const std::int64_t count =
+        count_labels(labels + begin, end - begin, axis_.n, problem_.settings.ignore_index);
+    if (weight == nullptr && count >= 0) {
+      partial[tile] = static_cast<double>(count);
+      return;
+    }
     double total = 0;
-    for (std::int64_t line = label_tiles_.begin(tile); line < label_tiles_.end(tile); ++line) {
+    for (std::int64_t line = begin; line < end; ++line) {
       const std::int64_t label = labels[line];
       if (ignored(label)) continue;
       check_label("cross_entropy", problem_.name, label, line, problem_.lines, axis_.n);
-      total += weight != nullptr ? static_cast<double>(weight[label]) : 1.0;
+      if (weight != nullptr) total += static_cast<double>(weight[label]);
     }
     partial[tile] = total;
   }
