@@ -6,6 +6,7 @@
 
 #include <gradmill/ops/cross_entropy_columns.h>
 #include <gradmill/ops/cross_entropy_rows.h>
+#include <gradmill/ops/cross_entropy_short.h>
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/labels.h>
 #include <gradmill/ops/middle_axis.h>
@@ -52,7 +53,8 @@ class CrossEntropyKernel final : public Kernel {
       : problem_(std::move(problem)),
         axis_(problem_.logits.shape, 1),
         label_tiles_{axis_.lines(), kLabels},
-        reduced_(problem_.settings.reduction != Reduction::none) {
+        reduced_(problem_.settings.reduction != Reduction::none),
+        short_rows_(axis_.inner == 1 && axis_.n <= kShortRow) {
     if (problem_.settings.labels) stages_.push_back(Stage::labels);
     stages_.push_back(Stage::lines);
     if (reduced_ && problem_.parts != Parts::gradient) stages_.push_back(Stage::total);
@@ -77,6 +79,7 @@ class CrossEntropyKernel final : public Kernel {
     return static_cast<std::size_t>(label_tiles_.count() + axis_.tiles()) * sizeof(double);
   }
   std::size_t scratch_bytes() const override {
+    if (short_rows_) return short_row_scratch<T>(axis_.n) * sizeof(T);
     if (axis_.inner == 1) return 0;
     return ColumnLines<T>::kRows * static_cast<std::size_t>(axis_.columns) * sizeof(T);
   }
@@ -90,8 +93,10 @@ class CrossEntropyKernel final : public Kernel {
     return cat(problem_.parts == Parts::loss       ? "loss"
                : problem_.parts == Parts::gradient ? "gradient"
                                                    : "loss and gradient",
-               axis_.inner == 1 ? " by rows, " : " by columns, ", axis_.tiles(), " tiles of ",
-               axis_.units_per_tile * axis_.columns);
+               short_rows_        ? " by columns of many rows, "
+               : axis_.inner == 1 ? " by rows, "
+                                  : " by columns, ",
+               axis_.tiles(), " tiles of ", axis_.units_per_tile * axis_.columns);
   }
 
  private:
@@ -117,12 +122,20 @@ class CrossEntropyKernel final : public Kernel {
 
   void check_labels(const std::int64_t* labels, const T* weight, std::int64_t tile,
                     double* partial) const {
+    const std::int64_t begin = label_tiles_.begin(tile);
+    const std::int64_t end = label_tiles_.end(tile);
+    const std::int64_t count =
+        count_labels(labels + begin, end - begin, axis_.n, problem_.settings.ignore_index);
+    if (weight == nullptr && count >= 0) {
+      partial[tile] = static_cast<double>(count);
+      return;
+    }
     double total = 0;
-    for (std::int64_t line = label_tiles_.begin(tile); line < label_tiles_.end(tile); ++line) {
+    for (std::int64_t line = begin; line < end; ++line) {
       const std::int64_t label = labels[line];
       if (ignored(label)) continue;
       check_label("cross_entropy", problem_.name, label, line, problem_.lines, axis_.n);
-      total += weight != nullptr ? static_cast<double>(weight[label]) : 1.0;
+      if (weight != nullptr) total += static_cast<double>(weight[label]);
     }
     partial[tile] = total;
   }
@@ -150,13 +163,16 @@ class CrossEntropyKernel final : public Kernel {
       return reduced_ || upstream == nullptr ? common : upstream[line];
     };
     double total = 0;
-    axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
-      if (buffers.probabilities != nullptr) {
-        target.probabilities = buffers.probabilities + unit.element;
-      }
-      total += axis_.inner == 1 ? run_row(buffers, unit, target, scale)
-                                : run_columns(buffers, unit, target, scale, run.scratch<T>());
-    });
+    if (short_rows_) {
+      total = run_short_rows(buffers, tile, target, common, run.scratch<T>());
+    } else
+      axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
+        if (buffers.probabilities != nullptr) {
+          target.probabilities = buffers.probabilities + unit.element;
+        }
+        total += axis_.inner == 1 ? run_row(buffers, unit, target, scale)
+                                  : run_columns(buffers, unit, target, scale, run.scratch<T>());
+      });
     if (problem_.parts != Parts::gradient) {
       run.workspace<double>()[label_tiles_.count() + tile] = total;
     }
@@ -164,6 +180,29 @@ class CrossEntropyKernel final : public Kernel {
 
   T spike(const LineTarget<T>& target, std::int64_t label) const {
     return target.certain * (target.weight != nullptr ? target.weight[label] : T(1));
+  }
+
+  // All rows of a tile; returns the sum of their losses.
+  double run_short_rows(const Buffers<T>& buffers, std::int64_t tile, const LineTarget<T>& target,
+                        T scale, T* scratch) const {
+    const std::int64_t first = tile * axis_.units_per_tile;
+    const auto from = [](auto* all, std::int64_t at) { return all == nullptr ? all : all + at; };
+    ShortRows<T> rows{.count = std::min(axis_.units_per_tile, axis_.lines() - first),
+                      .classes = axis_.n,
+                      .logits = buffers.logits + first * axis_.n,
+                      .labels = from(buffers.labels, first),
+                      .ignored = problem_.settings.ignore_index,
+                      .target = target,
+                      .upstream = reduced_ ? nullptr : from(buffers.upstream, first),
+                      .scale = scale,
+                      .subtract = problem_.subtract,
+                      .with_loss = problem_.parts != Parts::gradient,
+                      .loss = reduced_ ? nullptr : from(buffers.loss, first),
+                      .rest = from(buffers.rest, first),
+                      .gradient = from(buffers.gradient, first * axis_.n),
+                      .scratch = scratch};
+    rows.target.probabilities = from(buffers.probabilities, first * axis_.n);
+    return short_rows(rows);
   }
 
   // One line whose classes lie side by side; returns its loss.
@@ -249,6 +288,7 @@ class CrossEntropyKernel final : public Kernel {
   MiddleAxis axis_;
   FlatTiles label_tiles_;
   bool reduced_;
+  bool short_rows_;
   bool small_ = false;
   std::vector<Stage> stages_;
 };

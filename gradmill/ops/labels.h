@@ -27,4 +27,8 @@ inline void check_label(std::string_view op, std::string_view node, std::int64_t
   if (label < 0 || label >= classes) refuse_label(op, node, label, line, labels, classes);
 }
 
+/// How many of the n labels are not `ignored`, or -1 where one of these is not in [0, classes).
+std::int64_t count_labels(const std::int64_t* labels, std::int64_t n, std::int64_t classes,
+                          std::int64_t ignored);
+
 }  // namespace gradmill

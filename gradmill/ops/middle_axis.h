@@ -12,10 +12,12 @@ namespace gradmill {
 
 /// A shape seen as [outer, n, inner] around one axis, cut into tiles by the shape alone. A line is
 /// the n elements of one (outer, inner) pair, `inner` apart. A unit is a block of lines side by
-/// side; a tile is as many units as make about kElements elements.
+/// side; a tile is as many units as make about kElements elements, whole vectors of them where they
+/// are many.
 struct MiddleAxis {
   static constexpr std::int64_t kElements = 16384;
   static constexpr std::int64_t kColumns = 256;  ///< lines a unit, at most
+  static constexpr std::int64_t kUnits = 64;     ///< a multiple of every vector's lanes
 
   MiddleAxis(const Shape& shape, int axis) : n(shape[axis]) {
     for (int k = 0; k < axis; ++k) outer *= shape[k];
@@ -23,6 +25,7 @@ struct MiddleAxis {
     columns = std::min(inner, kColumns);
     blocks = (inner + columns - 1) / columns;
     units_per_tile = std::max<std::int64_t>(1, kElements / (n * columns));
+    if (units_per_tile > kUnits) units_per_tile -= units_per_tile % kUnits;
   }
 
   std::int64_t lines() const { return outer * inner; }

@@ -17,6 +17,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <gradmill/ops/exp-inl.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -53,12 +55,6 @@ HWY_INLINE void store_partial(hn::Vec<D> v, D d, Lane<D>* p, std::int64_t count)
 #else
   hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
 #endif
-}
-
-/// e^x for x <= 0, where it cannot overflow. Highway's turns NaN into 0.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V exp_of_nonpositive(D d, V x) {
-  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
 }
 
 /// e^x. Highway's is undefined where it should overflow; a little beyond that it still gives inf.
