@@ -61,8 +61,7 @@ class Compiler {
     for (const PlanBuffer& buffer : plan_.buffers) {
       if (buffer.place == Place::arena) plan_.unshared_bytes += align_up(buffer.bytes);
     }
-    derive_predecessors(plan_);
-    const Precedence precedence(plan_.steps);
+    const Precedence precedence = derive_predecessors(plan_);
     renumber(write_in_place(plan_, precedence, in_place_));
     plan_memory(plan_, precedence);
     find_feeds();

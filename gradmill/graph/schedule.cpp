@@ -7,34 +7,18 @@
 
 namespace gradmill {
 
-Precedence::Precedence(const std::vector<PlanStep>& steps) : Precedence(steps.size()) {
-  for (std::size_t b = 0; b < steps.size(); ++b) {
-    for (const int p : steps[b].predecessors) add(p, static_cast<int>(b));
-  }
-}
-
-Precedence::Precedence(std::size_t steps) : words_((steps + 63) / 64), rows_(words_ * steps, 0) {}
-
-void Precedence::add(int a, int b) {
-  std::uint64_t* row = rows_.data() + static_cast<std::size_t>(b) * words_;
-  const std::uint64_t* source = rows_.data() + static_cast<std::size_t>(a) * words_;
-  // Steps before `a` have smaller numbers, and so do not reach past its word.
-  const std::size_t used = static_cast<std::size_t>(a) / 64 + 1;
-  for (std::size_t word = 0; word < used; ++word) row[word] |= source[word];
-  row[static_cast<std::size_t>(a) / 64] |= std::uint64_t{1} << (static_cast<unsigned>(a) % 64);
-}
-
-void derive_predecessors(Plan& plan) {
+Precedence derive_predecessors(Plan& plan) {
   struct Uses {
     int writer = -1;
     std::vector<int> readers;  // since the last write
   };
   std::vector<Uses> uses(plan.buffers.size());
-  std::vector<int> fallible;
+  std::vector<int> fallible;  // those that no other fallible step follows
+  std::vector<int> candidates;
   Precedence precedence(plan.steps.size());
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
     PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
-    std::vector<int> candidates;
+    candidates.clear();
     const auto writes = [&](int buffer) {
       return std::ranges::find(step.writes, buffer) != step.writes.end();
     };
@@ -55,7 +39,6 @@ void derive_predecessors(Plan& plan) {
       updates = updates || plan.buffers[static_cast<std::size_t>(buffer)].place == Place::variable;
     }
     if (updates) candidates.insert(candidates.end(), fallible.begin(), fallible.end());
-    if (step.fallible) fallible.push_back(index);
 
     std::ranges::sort(candidates, std::greater<>());
     step.predecessors.clear();
@@ -65,7 +48,13 @@ void derive_predecessors(Plan& plan) {
       step.predecessors.push_back(candidate);
     }
     std::ranges::reverse(step.predecessors);
+    if (step.fallible) {
+      std::erase_if(fallible, [&](int earlier) { return precedence.before(earlier, index); });
+      fallible.push_back(index);
+    }
   }
+  precedence.find_spine(plan.steps);
+  return precedence;
 }
 
 LongestPath longest_path(const Plan& plan) {
