@@ -190,6 +190,11 @@ Value Graph::find(std::string_view name) const {
   return {const_cast<Graph*>(this), found->second, 0};
 }
 
+Nodes Graph::release() {
+  sources_.clear();
+  return std::exchange(nodes_, {});
+}
+
 void Graph::reset(Nodes nodes) {
   std::unordered_map<std::string, int> sources;
   for (int index = 0; index < static_cast<int>(nodes.size()); ++index) {

@@ -117,6 +117,8 @@ class GRADMILL_API Graph {
 
   /// Optimizer state: like a parameter, but not differentiated and named after one.
   Value state(std::string name, Type type);
+  /// Gives up the nodes, for a pass that will `reset` it.
+  Nodes release();
   /// Replaces everything by `nodes`, with these numbers. Throws Error unless each node's inputs
   /// refer to earlier ones.
   void reset(Nodes nodes);

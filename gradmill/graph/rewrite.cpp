@@ -268,7 +268,7 @@ void rewrite(Graph& graph, std::vector<Value>& roots, const RewriteOptions& opti
   std::vector<Edge> edges;
   edges.reserve(roots.size());
   for (const Value& root : roots) edges.push_back({root.node(), root.output()});
-  Rewriter rewriter(graph.nodes(), edges);
+  Rewriter rewriter(graph.release(), edges);
   if (options.drop_dead) rewriter.drop_dead();
   if (options.merge_equal) rewriter.merge_equal();
   if (options.fuse) rewriter.fuse();
