@@ -1,7 +1,8 @@
 #include <gradmill/graph/autodiff.h>
 
 #include <algorithm>
-#include <map>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <gradmill/graph/accumulate.h>
@@ -11,15 +12,21 @@
 namespace gradmill {
 namespace {
 
-using Key = std::pair<int, int>;  // node, output
+using Key = Node::Edge;
 
 Key key_of(const Value& value) { return {value.node(), value.output()}; }
+
+struct Hash {
+  std::size_t operator()(const Key& key) const {
+    return static_cast<std::size_t>(key.node) * 8 + static_cast<std::size_t>(key.output);
+  }
+};
 
 class Backward {
  public:
   Backward(Graph& graph, std::span<const Value> outputs, std::span<const Value> wrt)
       : graph_(graph), depends_(graph.nodes().size(), false) {
-    for (const Value& value : wrt) wanted_[key_of(value)] = true;
+    for (const Value& value : wrt) wanted_.insert(key_of(value));
     int last = -1;
     for (const Value& output : outputs) last = std::max(last, output.node());
     // Only nodes between wrt and outputs can carry a gradient that somebody asked for.
@@ -50,8 +57,8 @@ class Backward {
  private:
   bool needs(const Node& node, int i) const {
     const Node::Edge& edge = node.inputs[static_cast<std::size_t>(i)];
-    return node.op->differentiable(i) && (wanted_.contains({edge.node, edge.output}) ||
-                                          depends_[static_cast<std::size_t>(edge.node)]);
+    return node.op->differentiable(i) &&
+           (wanted_.contains(edge) || depends_[static_cast<std::size_t>(edge.node)]);
   }
 
   // What flowed back into a value; summed once, for the node's own gradient and for the caller.
@@ -60,7 +67,7 @@ class Backward {
     if (found == contributions_.end()) return {};
     std::vector<Value>& terms = found->second;
     if (terms.size() > 1) {
-      const std::string& name = graph_.nodes()[static_cast<std::size_t>(key.first)].name;
+      const std::string& name = graph_.nodes()[static_cast<std::size_t>(key.node)].name;
       const Graph::Scope scope(graph_, Phase::backward, name + ".grad.");
       terms = {accumulate(terms)};
     }
@@ -68,7 +75,7 @@ class Backward {
   }
 
   void visit(int index) {
-    const Node node = graph_.nodes()[static_cast<std::size_t>(index)];  // a copy: the graph grows
+    const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
     std::vector<Value> outputs;
     std::vector<Value> upstream;
     bool reached = false;
@@ -109,8 +116,8 @@ class Backward {
 
   Graph& graph_;
   std::vector<bool> depends_;  // one a node: a wanted value flows into it
-  std::map<Key, bool> wanted_;
-  std::map<Key, std::vector<Value>> contributions_;
+  std::unordered_set<Key, Hash> wanted_;
+  std::unordered_map<Key, std::vector<Value>, Hash> contributions_;
   int last_ = -1;
 };
 

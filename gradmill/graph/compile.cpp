@@ -1,6 +1,7 @@
 #include <gradmill/graph/compile.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include <gradmill/graph/copy.h>
 #include <gradmill/graph/finite_check.h>
@@ -14,6 +15,8 @@
 
 namespace gradmill {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -58,8 +61,7 @@ class Compiler {
     for (const PlanBuffer& buffer : plan_.buffers) {
       if (buffer.place == Place::arena) plan_.unshared_bytes += align_up(buffer.bytes);
     }
-    derive_predecessors(plan_);
-    const Precedence precedence(plan_.steps);
+    const Precedence precedence = derive_predecessors(plan_);
     renumber(write_in_place(plan_, precedence, in_place_));
     plan_memory(plan_, precedence);
     find_feeds();
@@ -127,12 +129,14 @@ class Compiler {
   void add_steps(int index, const Node& node, const std::vector<Type>& inputs,
                  const std::vector<int>& input_buffers) {
     std::shared_ptr<const Kernel> kernel;
+    const auto start = Clock::now();
     try {
       kernel = node.op->prepare({inputs, node.outputs, node.name, options_.tuning});
     } catch (const Error& error) {
       throw Error(cat(node.op->name(), " '", node.name, "': ", error.what()));
     }
     check(kernel != nullptr, node.op->name(), " '", node.name, "': prepared no kernel");
+    plan_.prepare_seconds += std::chrono::duration<double>(Clock::now() - start).count();
     PlanStep step;
     step.name = node.name;
     step.op = node.op->name();

@@ -45,15 +45,21 @@ Graph::Scope::~Scope() {
 }
 
 Graph::Transaction::Transaction(Graph& graph)
-    : graph_(graph), nodes_(graph.nodes_.size()), name_uses_(graph.name_uses_) {}
+    : graph_(graph), nodes_(graph.nodes_.size()), numbered_(graph.numbered_.size()) {
+  ++graph_.transactions_;
+}
 
 Graph::Transaction::~Transaction() {
+  if (--graph_.transactions_ == 0 && kept_) graph_.numbered_.clear();
   if (kept_) return;
   for (std::size_t i = nodes_; i < graph_.nodes_.size(); ++i) {
     if (graph_.nodes_[i].kind != NodeKind::op) graph_.sources_.erase(graph_.nodes_[i].name);
   }
   graph_.nodes_.resize(nodes_);
-  graph_.name_uses_ = std::move(name_uses_);
+  for (std::size_t i = numbered_; i < graph_.numbered_.size(); ++i) {
+    --graph_.name_uses_[graph_.numbered_[i]];
+  }
+  graph_.numbered_.resize(numbered_);
 }
 
 Value Graph::input(std::string name, Shape shape, DType dtype) {
@@ -117,7 +123,7 @@ Value Graph::constant_bytes(std::span<const std::byte> bytes, Type type) {
   node.phase = phase_;
   node.constant = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
   node.outputs = {std::move(type)};
-  ++name_uses_["constant"];
+  count_name("constant");
   nodes_.push_back(std::move(node));
   return {this, static_cast<int>(nodes_.size()) - 1, 0};
 }
@@ -129,17 +135,20 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
   Node node;
   node.name = name.empty() ? numbered(default_name) : std::move(name);
   node.phase = phase_;
-  const auto where = [&] { return cat(op->name(), " '", node.name, "': "); };
+  // Written out only for an error.
+  const auto check_node = [&](bool condition, const auto&... message) {
+    check(condition, op->name(), " '", node.name, "': ", message...);
+  };
   std::vector<Type> types;
   types.reserve(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Value& value = inputs[i];
-    check(static_cast<bool>(value), where(), "input ", i, " is a null value");
-    check(&value.graph() == this, where(), "input ", i, " is a value of another graph");
+    check_node(static_cast<bool>(value), "input ", i, " is a null value");
+    check_node(&value.graph() == this, "input ", i, " is a value of another graph");
     try {
       types.push_back(value.type());
     } catch (const Error& error) {
-      throw Error(cat(where(), "input ", i, ": ", error.what(),
+      throw Error(cat(op->name(), " '", node.name, "': input ", i, ": ", error.what(),
                       "; a node reads only what was added before it"));
     }
     node.inputs.push_back({value.node(), value.output()});
@@ -147,24 +156,24 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
   try {
     node.outputs = op->infer(types);
   } catch (const Error& error) {
-    throw Error(where() + error.what());
+    throw Error(cat(op->name(), " '", node.name, "': ", error.what()));
   }
   for (const int i : op->mutates()) {
-    check(i >= 0 && i < static_cast<int>(inputs.size()), where(), "mutates() names input ", i,
-          " of ", inputs.size());
+    check_node(i >= 0 && i < static_cast<int>(inputs.size()), "mutates() names input ", i, " of ",
+               inputs.size());
     const NodeKind kind =
         nodes_[static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)].node())].kind;
-    check(kind == NodeKind::parameter || kind == NodeKind::state, where(), "input ", i,
-          " is written, and must be a parameter or optimizer state");
+    check_node(kind == NodeKind::parameter || kind == NodeKind::state, "input ", i,
+               " is written, and must be a parameter or optimizer state");
     node.phase = Phase::update;
   }
   if (const int i = op->aliases(); i >= 0) {
-    check(i < static_cast<int>(inputs.size()) && node.outputs.size() == 1 &&
-              node.outputs[0].bytes() == types[static_cast<std::size_t>(i)].bytes(),
-          where(), "aliases() names input ", i, ", which has not the bytes of the one output");
+    check_node(i < static_cast<int>(inputs.size()) && node.outputs.size() == 1 &&
+                   node.outputs[0].bytes() == types[static_cast<std::size_t>(i)].bytes(),
+               "aliases() names input ", i, ", which has not the bytes of the one output");
   }
   node.op = std::move(op);
-  if (!default_name.empty()) ++name_uses_[default_name];
+  if (!default_name.empty()) count_name(default_name);
   const int index = static_cast<int>(nodes_.size());
   std::vector<Value> results;
   results.reserve(node.outputs.size());
@@ -179,6 +188,11 @@ Value Graph::find(std::string_view name) const {
   const auto found = sources_.find(std::string(name));
   if (found == sources_.end()) return {};
   return {const_cast<Graph*>(this), found->second, 0};
+}
+
+Nodes Graph::release() {
+  sources_.clear();
+  return std::exchange(nodes_, {});
 }
 
 void Graph::reset(Nodes nodes) {
@@ -200,8 +214,15 @@ void Graph::reset(Nodes nodes) {
 
 std::string Graph::numbered(std::string name) const {
   const auto uses = name_uses_.find(name);
-  if (uses != name_uses_.end()) name.append("_").append(std::to_string(uses->second + 1));
+  if (uses != name_uses_.end() && uses->second > 0) {
+    name.append("_").append(std::to_string(uses->second + 1));
+  }
   return name;
+}
+
+void Graph::count_name(const std::string& name) {
+  ++name_uses_[name];
+  if (transactions_ > 0) numbered_.push_back(name);
 }
 
 }  // namespace gradmill

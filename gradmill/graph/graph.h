@@ -109,7 +109,7 @@ class GRADMILL_API Graph {
    private:
     Graph& graph_;
     std::size_t nodes_;
-    std::unordered_map<std::string, int> name_uses_;
+    std::size_t numbered_;
     bool kept_ = false;
   };
 
@@ -117,6 +117,8 @@ class GRADMILL_API Graph {
 
   /// Optimizer state: like a parameter, but not differentiated and named after one.
   Value state(std::string name, Type type);
+  /// Gives up the nodes, for a pass that will `reset` it.
+  Nodes release();
   /// Replaces everything by `nodes`, with these numbers. Throws Error unless each node's inputs
   /// refer to earlier ones.
   void reset(Nodes nodes);
@@ -125,10 +127,13 @@ class GRADMILL_API Graph {
   Value constant_bytes(std::span<const std::byte> bytes, Type type);
   Value source(Node node);
   std::string numbered(std::string name) const;
+  void count_name(const std::string& name);
 
   Nodes nodes_;
   std::unordered_map<std::string, int> sources_;    // inputs, parameters and states by name
   std::unordered_map<std::string, int> name_uses_;  // for numbering default names
+  int transactions_ = 0;                            // that live
+  std::vector<std::string> numbered_;               // default names given since the first began
   Phase phase_ = Phase::forward;
   std::string prefix_;
 };

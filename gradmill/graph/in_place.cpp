@@ -59,8 +59,8 @@ std::vector<int> write_in_place(Plan& plan, const Precedence& precedence,
     if (!last_use || !free) continue;
     lies_over[at(wish.output)] = input;
     plan.buffers[at(input)].keep = target.keep;
-    auto& merged = uses[at(input)];
-    merged.insert(merged.end(), uses[at(wish.output)].begin(), uses[at(wish.output)].end());
+    // All uses so far come before those of the output, which the node itself is one of.
+    uses[at(input)] = std::move(uses[at(wish.output)]);
   }
   return merge(plan, lies_over);
 }

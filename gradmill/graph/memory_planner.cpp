@@ -1,7 +1,10 @@
 #include <gradmill/graph/memory_planner.h>
 
 #include <algorithm>
-#include <numeric>
+#include <iterator>
+#include <limits>
+#include <utility>
+#include <vector>
 
 #include <gradmill/runtime/alignment.h>
 
@@ -23,47 +26,132 @@ std::vector<std::vector<int>> uses_of(const Plan& plan) {
   return uses;
 }
 
+// When a buffer is in use.
+struct Life {
+  int buffer;
+  int first;  // the step that writes it
+  int after;  // no step before this one follows all uses
+};
+
+constexpr int kNever = std::numeric_limits<int>::max();
+
+// One a step: the first step that follows it.
+std::vector<int> followers_of(const Plan& plan) {
+  std::vector<int> followers(plan.steps.size(), kNever);
+  for (int index = static_cast<int>(plan.steps.size()) - 1; index >= 0; --index) {
+    for (const int p : plan.steps[static_cast<std::size_t>(index)].predecessors) {
+      followers[static_cast<std::size_t>(p)] = index;
+    }
+  }
+  return followers;
+}
+
+// A range of bytes, and the buffers that have it in turn.
+struct Lane {
+  std::size_t offset;
+  std::size_t end;
+  Life latest;              // the last of `lives`: mostly all there is to look at
+  std::vector<Life> lives;  // each done with before the next begins
+};
+
+class Planner {
+ public:
+  Planner(Plan& plan, const Precedence& precedence)
+      : plan_(plan),
+        precedence_(precedence),
+        uses_(uses_of(plan)),
+        followers_(followers_of(plan)) {}
+
+  void run() {
+    std::vector<int> order;
+    for (int i = 0; i < static_cast<int>(plan_.buffers.size()); ++i) {
+      if (buffer(i).place == Place::arena) order.push_back(i);
+    }
+    std::ranges::stable_sort(order,
+                             [&](int a, int b) { return buffer(a).bytes > buffer(b).bytes; });
+    largest_ = order.empty() ? 0 : align_up(buffer(order.front()).bytes);
+    plan_.arena_bytes = 0;
+    for (const int index : order) place(index);
+  }
+
+ private:
+  PlanBuffer& buffer(int index) { return plan_.buffers[static_cast<std::size_t>(index)]; }
+  const std::vector<int>& uses(int index) const { return uses_[static_cast<std::size_t>(index)]; }
+
+  void place(int index) {
+    const std::size_t size = align_up(buffer(index).bytes);
+    std::size_t offset = 0;
+    if (!uses(index).empty()) {  // what nobody uses may lie anywhere
+      Life life{index, uses(index).front(), buffer(index).keep ? kNever : 0};
+      for (const int use : uses(index)) {
+        life.after = std::max(life.after, followers_[static_cast<std::size_t>(use)]);
+      }
+      offset = lowest_gap(life, size);
+      add(life, offset, offset + size);
+    }
+    buffer(index).offset = offset;
+    plan_.arena_bytes = std::max(plan_.arena_bytes, offset + size);
+  }
+
+  std::size_t lowest_gap(const Life& life, std::size_t size) const {
+    std::size_t offset = 0;
+    std::size_t begin = 0;
+    if (by_offset_.size() > kMostLanes) {
+      begin = by_offset_.size() - kMostLanes;
+      offset = lanes_[by_offset_[begin]].offset + largest_;
+    }
+    for (std::size_t i = begin; i < by_offset_.size(); ++i) {
+      const Lane& lane = lanes_[by_offset_[i]];
+      if (lane.end <= offset) continue;
+      if (offset + size <= lane.offset) break;
+      if (!has_room(lane, life)) offset = lane.end;
+    }
+    return offset;
+  }
+
+  bool has_room(const Lane& lane, const Life& life) const {
+    if (lane.latest.first <= life.first) return done_before(lane.latest, life);
+    const auto next = std::ranges::upper_bound(lane.lives, life.first, {}, &Life::first);
+    return (next == lane.lives.begin() || done_before(*std::prev(next), life)) &&
+           (next == lane.lives.end() || done_before(life, *next));
+  }
+
+  // Whether `a` is done with for good before `b` begins.
+  bool done_before(const Life& a, const Life& b) const {
+    if (a.after > b.first) return false;
+    const std::vector<int>& steps = uses(a.buffer);
+    return std::all_of(steps.rbegin(), steps.rend(),
+                       [&](int use) { return precedence_.before(use, b.first); });
+  }
+
+  void add(const Life& life, std::size_t offset, std::size_t end) {
+    const auto place = std::ranges::lower_bound(
+        by_offset_, std::pair(offset, end), {},
+        [&](std::size_t lane) { return std::pair(lanes_[lane].offset, lanes_[lane].end); });
+    if (place != by_offset_.end() && lanes_[*place].offset == offset && lanes_[*place].end == end) {
+      std::vector<Life>& lives = lanes_[*place].lives;
+      lives.insert(std::ranges::upper_bound(lives, life.first, {}, &Life::first), life);
+      lanes_[*place].latest = lives.back();
+      return;
+    }
+    by_offset_.insert(place, lanes_.size());
+    lanes_.push_back({offset, end, life, {life}});
+  }
+
+  // Of more lanes than these only the last are searched, so that no plan takes quadratic time.
+  static constexpr std::size_t kMostLanes = 16384;
+
+  Plan& plan_;
+  const Precedence& precedence_;
+  std::vector<std::vector<int>> uses_;
+  std::vector<int> followers_;
+  std::vector<Lane> lanes_;
+  std::vector<std::size_t> by_offset_;
+  std::size_t largest_ = 0;
+};
+
 }  // namespace
 
-void plan_memory(Plan& plan, const Precedence& precedence) {
-  const auto uses = uses_of(plan);
-  // Whether `a` is done with for good before `b` begins.
-  const auto done_before = [&](int a, int b) {
-    const auto& first = uses[static_cast<std::size_t>(b)];
-    if (plan.buffers[static_cast<std::size_t>(a)].keep || first.empty()) return false;
-    return std::ranges::all_of(uses[static_cast<std::size_t>(a)],
-                               [&](int use) { return precedence.before(use, first.front()); });
-  };
-
-  std::vector<int> order;
-  for (int i = 0; i < static_cast<int>(plan.buffers.size()); ++i) {
-    if (plan.buffers[static_cast<std::size_t>(i)].place == Place::arena) order.push_back(i);
-  }
-  std::ranges::stable_sort(order, [&](int a, int b) {
-    return plan.buffers[static_cast<std::size_t>(a)].bytes >
-           plan.buffers[static_cast<std::size_t>(b)].bytes;
-  });
-
-  plan.arena_bytes = 0;
-  std::vector<int> placed;  // by offset
-  for (const int index : order) {
-    PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(index)];
-    std::size_t offset = 0;
-    for (const int other : placed) {
-      const PlanBuffer& taken = plan.buffers[static_cast<std::size_t>(other)];
-      if (taken.offset + align_up(taken.bytes) <= offset) continue;
-      if (offset + align_up(buffer.bytes) <= taken.offset) break;
-      if (!done_before(index, other) && !done_before(other, index)) {
-        offset = taken.offset + align_up(taken.bytes);
-      }
-    }
-    buffer.offset = offset;
-    plan.arena_bytes = std::max(plan.arena_bytes, offset + align_up(buffer.bytes));
-    const auto at = std::ranges::upper_bound(placed, offset, {}, [&](int i) {
-      return plan.buffers[static_cast<std::size_t>(i)].offset;
-    });
-    placed.insert(at, index);
-  }
-}
+void plan_memory(Plan& plan, const Precedence& precedence) { Planner(plan, precedence).run(); }
 
 }  // namespace gradmill

@@ -39,7 +39,7 @@ bool Parameters::contains(std::string_view name) const {
 
 const Parameters::Variable& Parameters::at(std::string_view name) const {
   const auto found = variables_.find(name);
-  check(found != variables_.end(), "no parameter '", name, "'; there are: ", list(names_));
+  if (found == variables_.end()) fail("no parameter '", name, "'; there are: ", list(names_));
   return found->second;
 }
 

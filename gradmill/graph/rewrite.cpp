@@ -1,11 +1,13 @@
 #include <gradmill/graph/rewrite.h>
 
 #include <algorithm>
-#include <map>
-#include <optional>
+#include <cstdint>
+#include <numeric>
 #include <queue>
-#include <typeinfo>
+#include <unordered_map>
+#include <utility>
 
+#include <gradmill/graph/merge_equal.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
 
@@ -16,8 +18,11 @@ using Edge = Node::Edge;
 
 bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
 
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
 // The nodes under rewriting. Numbers stay what they were; nodes go out of use, or are replaced by
-// fused ones, and `finish` puts the rest in order again.
+// fused ones, and `finish` puts the rest in order again. What a pass does to one node costs as much
+// as the node has neighbours.
 class Rewriter {
  public:
   Rewriter(Nodes nodes, std::vector<Edge> roots)
@@ -45,30 +50,11 @@ class Rewriter {
     live_ = std::move(reached);
   }
 
-  void merge_equal() {
-    std::map<std::string, std::vector<int>> seen;
-    for (int i = 0; i < size(); ++i) {
-      Node& node = nodes_[at(i)];
-      if (!live_[at(i)] || !mergeable(node)) continue;
-      std::vector<int>& candidates = seen[signature(node)];
-      const auto twin = std::ranges::find_if(
-          candidates, [&](int other) { return computes_same(nodes_[at(other)], node); });
-      if (twin == candidates.end()) {
-        candidates.push_back(i);
-        continue;
-      }
-      log(LogLevel::debug,
-          cat("rewrite: '", node.name, "' computes the same as '", nodes_[at(*twin)].name, "'"));
-      live_[at(i)] = false;
-      for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
-        redirect({i, output}, {*twin, output});
-      }
-    }
-  }
+  void merge_equal() { gradmill::merge_equal(nodes_, live_, roots_); }
 
   void fuse(bool updates) {
     fuse_updates_ = updates;
-    count_readers();
+    find_readers();
     for (int i = 0; i < size(); ++i) {
       if (live_[at(i)] && nodes_[at(i)].kind == NodeKind::op) fuse_into_consumers(i);
     }
@@ -93,9 +79,8 @@ class Rewriter {
       const int index = ready.top();
       ready.pop();
       renamed[at(index)] = static_cast<int>(result.size());
-      Node node = nodes_[at(index)];
+      Node& node = result.emplace_back(std::move(nodes_[at(index)]));
       for (Edge& edge : node.inputs) edge.node = renamed[at(edge.node)];
-      result.push_back(std::move(node));
       for (const int consumer : consumers[at(index)]) {
         if (--waiting[at(consumer)] == 0) ready.push(consumer);
       }
@@ -106,42 +91,32 @@ class Rewriter {
   }
 
  private:
-  static std::size_t at(int index) { return static_cast<std::size_t>(index); }
   int size() const { return static_cast<int>(nodes_.size()); }
 
-  static bool mergeable(const Node& node) {
-    return node.kind == NodeKind::constant || (node.kind == NodeKind::op && !is_update(node));
-  }
-
-  static std::string signature(const Node& node) {
-    std::string text = node.op != nullptr ? cat(node.op->name(), '|', node.op->attributes())
-                                          : to_string(node.outputs[0]);
-    for (const Edge& edge : node.inputs) text += cat('|', edge.node, ':', edge.output);
-    return text;
-  }
-
-  static bool computes_same(const Node& a, const Node& b) {
-    if (a.kind != b.kind) return false;
-    if (a.kind == NodeKind::constant) return *a.constant == *b.constant;
-    const Op& first = *a.op;
-    const Op& second = *b.op;
-    return typeid(first) == typeid(second);
-  }
-
-  void redirect(Edge from, Edge to) {
-    for (Node& node : nodes_) std::ranges::replace(node.inputs, from, to);
-    std::ranges::replace(roots_, from, to);
-  }
-
-  void count_readers() {
+  void find_readers() {
     readers_.assign(nodes_.size(), {});
     for (int i = 0; i < size(); ++i) {
       if (!live_[at(i)]) continue;
-      for (const Edge& edge : nodes_[at(i)].inputs) {
-        auto& readers = readers_[at(edge.node)];
-        if (readers.empty() || readers.back() != i) readers.push_back(i);
-      }
+      for (const Edge& edge : nodes_[at(i)].inputs) add_reader(edge.node, i);
     }
+    for (int i = 0; i < static_cast<int>(roots_.size()); ++i) {
+      roots_of_[roots_[at(i)].node].push_back(i);
+    }
+    ranks_.resize(nodes_.size());
+    std::iota(ranks_.begin(), ranks_.end(), std::int64_t{0});
+    visited_.assign(nodes_.size(), 0);
+  }
+
+  void add_reader(int node, int reader) {
+    std::vector<int>& readers = readers_[at(node)];
+    const auto place = std::ranges::lower_bound(readers, reader);
+    if (place == readers.end() || *place != reader) readers.insert(place, reader);
+  }
+
+  void drop_reader(int node, int reader) {
+    std::vector<int>& readers = readers_[at(node)];
+    const auto place = std::ranges::lower_bound(readers, reader);
+    if (place != readers.end() && *place == reader) readers.erase(place);
   }
 
   void fuse_into_consumers(int producer) {
@@ -149,18 +124,16 @@ class Rewriter {
     for (bool changed = true; changed;) {
       changed = false;
       for (const int consumer : readers_[at(producer)]) {
-        if (!live_[at(consumer)]) continue;
         if (is_update(nodes_[at(consumer)]) && !fuse_updates_) continue;
-        if (const auto fused = try_fuse(producer, consumer)) {
-          producer = *fused;
-          changed = true;
-          break;
-        }
+        if (!try_fuse(producer, consumer)) continue;
+        producer = consumer;
+        changed = true;
+        break;
       }
     }
   }
 
-  std::optional<int> try_fuse(int producer, int consumer) {
+  bool try_fuse(int producer, int consumer) {
     const Node& first = nodes_[at(producer)];
     const Node& second = nodes_[at(consumer)];
     const std::vector<Type> first_inputs = types(first.inputs);
@@ -171,7 +144,7 @@ class Rewriter {
     }
     const auto absorbed = first.op->absorb(
         {*second.op, first_inputs, first.outputs, second_inputs, second.outputs, from_producer});
-    if (!absorbed || !allowed(producer, consumer, *absorbed)) return std::nullopt;
+    if (!absorbed || !allowed(producer, consumer, *absorbed)) return false;
 
     Node fused = first;
     if (is_update(second)) {
@@ -186,31 +159,48 @@ class Rewriter {
       throw Error(cat(first.op->name(), " '", first.name, "' absorbing ", second.op->name(), " '",
                       second.name, "': ", error.what()));
     }
-    log(LogLevel::debug, cat("rewrite: ", first.op->name(), " '", first.name, "' absorbs ",
-                             second.op->name(), " '", second.name, "'"));
-    // The fused node takes the consumer's number, which is behind all of its inputs.
-    live_[at(producer)] = false;
-    nodes_[at(consumer)] = std::move(fused);
-    // Two passes, so that an output of the consumer is not taken for one of the fused node.
-    for (int output = 0; output < static_cast<int>(absorbed->outputs.size()); ++output) {
-      const int origin = absorbed->outputs[at(output)];
-      if (origin < 0) redirect({consumer, -1 - origin}, {consumer, kMoved + output});
+    if (log_enabled(LogLevel::debug)) {
+      log(LogLevel::debug, cat("rewrite: ", first.op->name(), " '", first.name, "' absorbs ",
+                               second.op->name(), " '", second.name, "'"));
     }
-    for (int output = 0; output < static_cast<int>(absorbed->outputs.size()); ++output) {
-      const int origin = absorbed->outputs[at(output)];
-      if (origin >= 0) redirect({producer, origin}, {consumer, output});
-      redirect({consumer, kMoved + output}, {consumer, output});
-    }
-    count_readers();
-    return consumer;
+    replace(producer, consumer, std::move(fused), absorbed->outputs);
+    return true;
   }
 
-  bool allowed(int producer, int consumer, const Absorbed& absorbed) const {
+  // Puts `fused` in the place of both. It takes the consumer's number.
+  void replace(int producer, int consumer, Node fused, const std::vector<int>& outputs) {
+    for (const int gone : {producer, consumer}) {
+      for (const Edge& edge : nodes_[at(gone)].inputs) drop_reader(edge.node, gone);
+    }
+    for (const Edge& edge : fused.inputs) add_reader(edge.node, consumer);
+    nodes_[at(consumer)] = std::move(fused);
+    live_[at(producer)] = false;
+
+    const auto redirect = [&](Edge& edge) {
+      if (edge.node != producer && edge.node != consumer) return;
+      const int origin = edge.node == producer ? edge.output : -1 - edge.output;
+      const auto output = std::ranges::find(outputs, origin) - outputs.begin();
+      edge = {consumer, static_cast<int>(output)};
+    };
+    for (const int reader : std::exchange(readers_[at(producer)], {})) add_reader(consumer, reader);
+    for (const int reader : readers_[at(consumer)]) {
+      std::ranges::for_each(nodes_[at(reader)].inputs, redirect);
+    }
+    std::vector<int> moved = std::exchange(roots_of_[producer], {});
+    std::vector<int>& roots = roots_of_[consumer];
+    roots.insert(roots.end(), moved.begin(), moved.end());
+    for (const int root : roots) redirect(roots_[at(root)]);
+    raise_readers(consumer);
+  }
+
+  bool allowed(int producer, int consumer, const Absorbed& absorbed) {
     const auto kept = [&](int output) {
       return std::ranges::find(absorbed.outputs, output) != absorbed.outputs.end();
     };
-    for (const Edge& root : roots_) {
-      if (root.node == producer && !kept(root.output)) return false;
+    if (const auto roots = roots_of_.find(producer); roots != roots_of_.end()) {
+      for (const int root : roots->second) {
+        if (!kept(roots_[at(root)].output)) return false;
+      }
     }
     for (const int reader : readers_[at(producer)]) {
       if (reader == consumer) continue;
@@ -221,16 +211,17 @@ class Rewriter {
     // The fused node must not write what it reads as the producer did: not all of its tiles at
     // once.
     const Node& second = nodes_[at(consumer)];
-    for (const int i : second.op == nullptr ? std::vector<int>() : second.op->mutates()) {
+    for (const int i : second.op->mutates()) {
       for (const Edge& edge : nodes_[at(producer)].inputs) {
         if (source_of(edge.node) == source_of(second.inputs[at(i)].node)) return false;
       }
     }
     // What the consumer takes from elsewhere must not itself wait for the producer.
-    return std::ranges::none_of(absorbed.extra_inputs, [&](int i) {
-      const Edge& edge = nodes_[at(consumer)].inputs[at(i)];
-      return edge.node == producer || depends_on(edge.node, producer);
-    });
+    std::vector<int> others;
+    for (const int i : absorbed.extra_inputs) {
+      others.push_back(nodes_[at(consumer)].inputs[at(i)].node);
+    }
+    return !reaches(producer, consumer, others);
   }
 
   // The node whose bytes a value is, seen through ops that only rename.
@@ -241,19 +232,37 @@ class Rewriter {
     return index;
   }
 
-  bool depends_on(int index, int other) const {
-    std::vector<bool> seen(nodes_.size(), false);
+  // Whether one of `targets` is `from`, or waits for it other than by way of `consumer`.
+  bool reaches(int from, int consumer, const std::vector<int>& targets) {
+    std::int64_t last = -1;
+    for (const int target : targets) last = std::max(last, ranks_[at(target)]);
+    ++visits_;
+    visited_[at(consumer)] = visits_;
+    std::vector<int> pending = {from};
+    while (!pending.empty()) {
+      const int next = pending.back();
+      pending.pop_back();
+      if (std::ranges::find(targets, next) != targets.end()) return true;
+      for (const int reader : readers_[at(next)]) {
+        if (ranks_[at(reader)] > last || visited_[at(reader)] == visits_) continue;
+        visited_[at(reader)] = visits_;
+        pending.push_back(reader);
+      }
+    }
+    return false;
+  }
+
+  void raise_readers(int index) {
     std::vector<int> pending = {index};
     while (!pending.empty()) {
       const int next = pending.back();
       pending.pop_back();
-      for (const Edge& edge : nodes_[at(next)].inputs) {
-        if (edge.node == other) return true;
-        if (!seen[at(edge.node)]) pending.push_back(edge.node);
-        seen[at(edge.node)] = true;
+      for (const int reader : readers_[at(next)]) {
+        if (ranks_[at(reader)] > ranks_[at(next)]) continue;
+        ranks_[at(reader)] = ranks_[at(next)] + 1;
+        pending.push_back(reader);
       }
     }
-    return false;
   }
 
   std::vector<Type> types(const std::vector<Edge>& edges) const {
@@ -263,12 +272,16 @@ class Rewriter {
     return result;
   }
 
-  static constexpr int kMoved = 1 << 20;
-
   Nodes nodes_;
   std::vector<Edge> roots_;
   std::vector<bool> live_;
-  std::vector<std::vector<int>> readers_;
+
+  // For fusing.
+  std::vector<std::vector<int>> readers_;  // one a node, in ascending order
+  std::unordered_map<int, std::vector<int>> roots_of_;
+  std::vector<std::int64_t> ranks_;  // greater than those of all inputs; bounds searches
+  std::vector<int> visited_;         // the last search that came by
+  int visits_ = 0;
   bool fuse_updates_ = true;
 };
 
@@ -278,7 +291,7 @@ void rewrite(Graph& graph, std::vector<Value>& roots, const RewriteOptions& opti
   std::vector<Edge> edges;
   edges.reserve(roots.size());
   for (const Value& root : roots) edges.push_back({root.node(), root.output()});
-  Rewriter rewriter(graph.nodes(), edges);
+  Rewriter rewriter(graph.release(), edges);
   if (options.drop_dead) rewriter.drop_dead();
   if (options.merge_equal) rewriter.merge_equal();
   if (options.fuse) rewriter.fuse(options.fuse_updates);

@@ -7,34 +7,18 @@
 
 namespace gradmill {
 
-Precedence::Precedence(const std::vector<PlanStep>& steps) : Precedence(steps.size()) {
-  for (std::size_t b = 0; b < steps.size(); ++b) {
-    for (const int p : steps[b].predecessors) add(p, static_cast<int>(b));
-  }
-}
-
-Precedence::Precedence(std::size_t steps) : words_((steps + 63) / 64), rows_(words_ * steps, 0) {}
-
-void Precedence::add(int a, int b) {
-  std::uint64_t* row = rows_.data() + static_cast<std::size_t>(b) * words_;
-  const std::uint64_t* source = rows_.data() + static_cast<std::size_t>(a) * words_;
-  // Steps before `a` have smaller numbers, and so do not reach past its word.
-  const std::size_t used = static_cast<std::size_t>(a) / 64 + 1;
-  for (std::size_t word = 0; word < used; ++word) row[word] |= source[word];
-  row[static_cast<std::size_t>(a) / 64] |= std::uint64_t{1} << (static_cast<unsigned>(a) % 64);
-}
-
-void derive_predecessors(Plan& plan) {
+Precedence derive_predecessors(Plan& plan) {
   struct Uses {
     int writer = -1;
     std::vector<int> readers;  // since the last write
   };
   std::vector<Uses> uses(plan.buffers.size());
-  std::vector<int> fallible;
+  std::vector<int> fallible;  // those that no other fallible step follows
+  std::vector<int> candidates;
   Precedence precedence(plan.steps.size());
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
     PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
-    std::vector<int> candidates;
+    candidates.clear();
     const auto writes = [&](int buffer) {
       return std::ranges::find(step.writes, buffer) != step.writes.end();
     };
@@ -55,7 +39,6 @@ void derive_predecessors(Plan& plan) {
       updates = updates || plan.buffers[static_cast<std::size_t>(buffer)].place == Place::variable;
     }
     if (updates) candidates.insert(candidates.end(), fallible.begin(), fallible.end());
-    if (step.fallible) fallible.push_back(index);
 
     std::ranges::sort(candidates, std::greater<>());
     step.predecessors.clear();
@@ -65,7 +48,13 @@ void derive_predecessors(Plan& plan) {
       step.predecessors.push_back(candidate);
     }
     std::ranges::reverse(step.predecessors);
+    if (step.fallible) {
+      std::erase_if(fallible, [&](int earlier) { return precedence.before(earlier, index); });
+      fallible.push_back(index);
+    }
   }
+  precedence.find_spine(plan.steps);
+  return precedence;
 }
 
 LongestPath longest_path(const Plan& plan) {
@@ -89,37 +78,42 @@ namespace {
 
 bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
 
-// The source whose bytes a value is, seen through ops that only rename.
-int bytes_of(const Nodes& nodes, int index) {
-  for (;;) {
-    const Node& node = nodes[static_cast<std::size_t>(index)];
-    if (node.op == nullptr || node.op->aliases() < 0) return index;
-    index = node.inputs[static_cast<std::size_t>(node.op->aliases())].node;
+// One a node: the node whose bytes its value is, seen through ops that only rename.
+std::vector<int> owners_of(const Nodes& nodes) {
+  std::vector<int> owners(nodes.size());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const int input = nodes[i].op != nullptr ? nodes[i].op->aliases() : -1;
+    owners[i] = input < 0 ? static_cast<int>(i)
+                          : owners[static_cast<std::size_t>(
+                                nodes[i].inputs[static_cast<std::size_t>(input)].node)];
   }
+  return owners;
 }
 
 }  // namespace
 
 std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
   const std::size_t count = nodes.size();
-  std::vector<std::vector<int>> successors(count);
-  std::vector<int> waiting(count, 0);
+  // The last stands between what may fail and the updates.
+  const int gate = static_cast<int>(count);
+  std::vector<std::vector<int>> successors(count + 1);
+  std::vector<int> waiting(count + 1, 0);
   const auto order = [&](int before, int after) {
     successors[static_cast<std::size_t>(before)].push_back(after);
     ++waiting[static_cast<std::size_t>(after)];
   };
+  const std::vector<int> owners = owners_of(nodes);
   std::vector<std::vector<int>> readers(count);  // of a variable's bytes
-  std::vector<int> fallible;
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
     for (const Node::Edge& edge : node.inputs) {
       order(edge.node, i);
       if (!is_update(node)) {
-        readers[static_cast<std::size_t>(bytes_of(nodes, edge.node))].push_back(i);
+        readers[static_cast<std::size_t>(owners[static_cast<std::size_t>(edge.node)])].push_back(i);
       }
     }
     if (node.op != nullptr && !is_update(node) && (all_fallible || node.op->fallible())) {
-      fallible.push_back(i);
+      order(i, gate);
     }
   }
   for (int i = 0; i < static_cast<int>(count); ++i) {
@@ -129,7 +123,7 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
       const int variable = node.inputs[static_cast<std::size_t>(input)].node;
       for (const int reader : readers[static_cast<std::size_t>(variable)]) order(reader, i);
     }
-    for (const int f : fallible) order(f, i);
+    if (waiting[count] > 0) order(gate, i);
   }
 
   // Sources cost nothing and go first; then updates, which read their gradients while still in
@@ -145,12 +139,19 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
   }
   std::vector<int> result;
   result.reserve(count);
+  const auto release = [&](int successor) {
+    if (--waiting[static_cast<std::size_t>(successor)] == 0) ready.push(successor);
+  };
   while (!ready.empty()) {
     const int index = ready.top();
     ready.pop();
     result.push_back(index);
     for (const int successor : successors[static_cast<std::size_t>(index)]) {
-      if (--waiting[static_cast<std::size_t>(successor)] == 0) ready.push(successor);
+      if (successor != gate) {
+        release(successor);
+      } else if (--waiting[count] == 0) {
+        std::ranges::for_each(successors[count], release);
+      }
     }
   }
   check(result.size() == count,

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <mutex>
 #include <shared_mutex>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include <gradmill/graph/autodiff.h>
@@ -132,9 +134,10 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
       compile(graph, values, *parameters,
               {.check_finite = options.check_finite, .tuning = options.tuning.get()});
   for (std::size_t i = 0; i < roots.size(); ++i) roots[i].buffer = compiled.roots[i];
+  std::unordered_map<std::string_view, Input*> by_name;
+  for (Input& input : inputs) by_name.emplace(input.name, &input);
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
-    if (compiled.feeds[i] < 0) continue;
-    std::ranges::find(inputs, graph.nodes()[i].name, &Input::name)->buffer = compiled.feeds[i];
+    if (compiled.feeds[i] >= 0) by_name.at(graph.nodes()[i].name)->buffer = compiled.feeds[i];
   }
   plan = std::make_shared<const Plan>(std::move(compiled.plan));
   serial = options.execution == Execution::serial ||

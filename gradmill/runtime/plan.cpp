@@ -17,18 +17,20 @@ void validate(const Plan& plan) {
   const int buffers = static_cast<int>(plan.buffers.size());
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
     const PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
-    const auto where = [&] { return cat("plan: step ", index, " '", step.name, "': "); };
-    check(step.kernel != nullptr, where(), "has no kernel");
-    check(step.tiles > 0, where(), "has ", step.tiles, " tiles; at least 1 is needed");
+    check(step.kernel != nullptr, "plan: step ", index, " '", step.name, "': ", "has no kernel");
+    check(step.tiles > 0, "plan: step ", index, " '", step.name, "': ", "has ", step.tiles,
+          " tiles; at least 1 is needed");
     for (const auto* list : {&step.inputs, &step.outputs, &step.writes}) {
       for (const int buffer : *list) {
-        check(buffer >= 0 && buffer < buffers, where(), "names buffer ", buffer, " of ", buffers);
+        check(buffer >= 0 && buffer < buffers, "plan: step ", index, " '", step.name,
+              "': ", "names buffer ", buffer, " of ", buffers);
       }
     }
-    check(step.workspace >= -1 && step.workspace < buffers, where(), "names workspace ",
-          step.workspace, " of ", buffers);
+    check(step.workspace >= -1 && step.workspace < buffers, "plan: step ", index, " '", step.name,
+          "': ", "names workspace ", step.workspace, " of ", buffers);
     for (const int predecessor : step.predecessors) {
-      check(predecessor >= 0 && predecessor < index, where(), "must follow step ", predecessor,
+      check(predecessor >= 0 && predecessor < index, "plan: step ", index, " '", step.name,
+            "': ", "must follow step ", predecessor,
             ", which is not before it: the order has a cycle");
     }
   }

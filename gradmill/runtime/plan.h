@@ -62,6 +62,7 @@ struct Plan {
   std::size_t arena_bytes = 0;     ///< with reuse, all arena buffers
   std::size_t unshared_bytes = 0;  ///< the same without any reuse
   std::size_t scratch_bytes = 0;   ///< for each tile in flight
+  double prepare_seconds = 0;      ///< what the ops took to make the kernels
 };
 
 /// Throws Error when a step names a buffer that is not there, or a predecessor that is not before

@@ -1,0 +1,83 @@
+#include <gradmill/graph/merge_equal.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <unordered_map>
+
+#include <gradmill/runtime/error.h>
+#include <gradmill/runtime/log.h>
+
+namespace gradmill {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+void mix(std::size_t& hash, std::size_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15U; }
+
+bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
+
+bool mergeable(const Node& node) {
+  return node.kind == NodeKind::constant || (node.kind == NodeKind::op && !is_update(node));
+}
+
+std::size_t hash_of(const Node& node) {
+  std::size_t hash = 0;
+  if (node.kind == NodeKind::constant) {
+    const auto* bytes = reinterpret_cast<const char*>(node.constant->data());
+    mix(hash, std::hash<std::string_view>()({bytes, node.constant->size()}));
+    return hash;
+  }
+  const Op& op = *node.op;
+  mix(hash, typeid(op).hash_code());
+  mix(hash, std::hash<std::string>()(op.attributes()));
+  for (const Node::Edge& edge : node.inputs) {
+    mix(hash, static_cast<std::size_t>(edge.node));
+    mix(hash, static_cast<std::size_t>(edge.output));
+  }
+  return hash;
+}
+
+bool computes_same(const Node& a, const Node& b) {
+  if (a.kind != b.kind || a.inputs != b.inputs) return false;
+  if (a.kind == NodeKind::constant) {
+    return a.outputs == b.outputs && *a.constant == *b.constant;
+  }
+  const Op& first = *a.op;
+  const Op& second = *b.op;
+  return typeid(first) == typeid(second) && first.name() == second.name() &&
+         first.attributes() == second.attributes();
+}
+
+}  // namespace
+
+void merge_equal(Nodes& nodes, std::vector<bool>& live, std::vector<Node::Edge>& roots) {
+  std::unordered_multimap<std::size_t, int> seen;
+  std::vector<int> twin(nodes.size());  // the node whose outputs stand for this one's
+  std::iota(twin.begin(), twin.end(), 0);
+  for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
+    Node& node = nodes[at(i)];
+    for (Node::Edge& edge : node.inputs) edge.node = twin[at(edge.node)];
+    if (!live[at(i)] || !mergeable(node)) continue;
+    const std::size_t hash = hash_of(node);
+    const auto [begin, end] = seen.equal_range(hash);
+    const auto equal = std::find_if(begin, end, [&](const auto& entry) {
+      return computes_same(nodes[at(entry.second)], node);
+    });
+    if (equal == end) {
+      seen.emplace(hash, i);
+      continue;
+    }
+    twin[at(i)] = equal->second;
+    live[at(i)] = false;
+    if (log_enabled(LogLevel::debug)) {
+      log(LogLevel::debug, cat("rewrite: '", node.name, "' computes the same as '",
+                               nodes[at(equal->second)].name, "'"));
+    }
+  }
+  for (Node::Edge& root : roots) root.node = twin[at(root.node)];
+}
+
+}  // namespace gradmill
