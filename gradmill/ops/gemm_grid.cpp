@@ -61,10 +61,10 @@ std::int64_t tiles(const Gemm& g, const GemmGrid& grid) {
 bool collides(std::int64_t stride) { return stride % 1024 == 0; }
 
 // Laying out B pays where each of its columns is used often, and read badly as it is.
-bool worth_packing(const Gemm& g, std::int64_t tile_m) {
+bool worth_packing(const Gemm& g, const GemmGrid& grid) {
   if (g.dtype != DType::f32) return false;
-  if (g.transpose_b) return tile_m >= kStrip && g.k >= 16 && g.n > 1;
-  return tile_m >= kFewRows && g.k >= 256 && collides(g.n);
+  if (g.transpose_b) return grid.tile_m >= kStrip && g.k >= 16 && g.n > 1;
+  return grid.tile_m >= kFewRows && grid.tile_n <= kBandColumns && g.k >= 256 && collides(g.n);
 }
 
 // Few columns are shared out evenly, more in whole strips, and not fewer than `columns`.
@@ -101,14 +101,15 @@ GemmGrid strips(const Gemm& g, std::int64_t wanted) {
 // A^T B: bands of rows, of more columns.
 GemmGrid bands(const Gemm& g, std::int64_t wanted) {
   std::int64_t rows = divide_up(g.m, kBandRows);
-  const bool wide = collides(g.n) && collides(g.m) && g.n >= 2048;
-  std::int64_t columns = divide_up(g.n, wide ? kWideBandColumns : kBandColumns);
+  const bool narrow = collides(g.n) && (!collides(g.m) || g.n < 2048);
+  std::int64_t columns = divide_up(g.n, narrow ? kBandColumns : kWideBandColumns);
   // Small products want no more tiles than they can keep busy.
   columns = std::min(columns, divide_up(wanted, rows));
   rows = enough_rows(g, rows, columns, wanted, kLeastRows);
   const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
   columns = std::max(columns, std::min(divide_up(wanted, rows), most));
-  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns)};
+  return {.tile_m = even(g.m, rows, 8),
+          .tile_n = narrow ? strip_width(g.n, columns) : even(g.n, columns, kQuantum)};
 }
 
 }  // namespace
@@ -119,8 +120,7 @@ GemmGrid choose_grid(const Gemm& g, const Tuning* tuning) {
   }
   const std::int64_t wanted = wanted_tiles(g);
   GemmGrid grid = g.transpose_a ? bands(g, wanted) : strips(g, wanted);
-  grid.pack_b =
-      worth_packing(g, grid.tile_m) && !(g.transpose_a && grid.tile_n >= kWideBandColumns);
+  grid.pack_b = worth_packing(g, grid);
   split_sum(g, wanted, grid);
   return grid;
 }

@@ -29,17 +29,17 @@ std::string_view name_of(const SGD&) { return "sgd"; }
 std::string_view name_of(const AdamW&) { return "adamw"; }
 
 template <class T>
+UpdateRows rows_of(const GradientRows<T>& part) {
+  return {part.rows, part.columns, part.stride, part.gradient_stride};
+}
+
+template <class T>
 void update(const SGD& options, const KernelRun& run, UpdateInputs inputs,
             const GradientRows<T>& part) {
   const SgdStep step{run.step().learning_rate, options.momentum, options.weight_decay,
                      options.nesterov};
-  T* const parameter = run.variable<T>(inputs.parameter) + part.first;
-  T* const buffer = options.momentum > 0 ? run.variable<T>(inputs.state) + part.first : nullptr;
-  for (std::int64_t row = 0; row < part.rows; ++row) {
-    const std::int64_t at = row * part.stride;
-    sgd_update(step, parameter + at, part.gradient + row * part.gradient_stride,
-               buffer == nullptr ? nullptr : buffer + at, part.columns);
-  }
+  sgd_update(step, rows_of(part), run.variable<T>(inputs.parameter) + part.first, part.gradient,
+             options.momentum > 0 ? run.variable<T>(inputs.state) + part.first : nullptr);
 }
 
 template <class T>
@@ -53,14 +53,9 @@ void update(const AdamW& options, const KernelRun& run, UpdateInputs inputs,
                        rate / (1 - std::pow(options.beta1, t)),
                        std::sqrt(1 - std::pow(options.beta2, t)),
                        options.eps};
-  T* const parameter = run.variable<T>(inputs.parameter) + part.first;
-  T* const first_moment = run.variable<T>(inputs.state) + part.first;
-  T* const second_moment = run.variable<T>(inputs.state + 1) + part.first;
-  for (std::int64_t row = 0; row < part.rows; ++row) {
-    const std::int64_t at = row * part.stride;
-    adamw_update(step, parameter + at, part.gradient + row * part.gradient_stride,
-                 first_moment + at, second_moment + at, part.columns);
-  }
+  adamw_update(step, rows_of(part), run.variable<T>(inputs.parameter) + part.first, part.gradient,
+               run.variable<T>(inputs.state) + part.first,
+               run.variable<T>(inputs.state + 1) + part.first);
 }
 
 template <class Options>

@@ -14,9 +14,19 @@ struct SgdStep {
   bool nesterov;
 };
 
+/// Rows of a parameter: state lies as the parameter does, the gradient perhaps closer together.
+struct UpdateRows {
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t stride;           ///< from row to row, in elements
+  std::int64_t gradient_stride;  ///< the gradient's
+};
+
 /// `buffer` is null without momentum.
-void sgd_update(const SgdStep& step, float* p, const float* g, float* buffer, std::int64_t n);
-void sgd_update(const SgdStep& step, double* p, const double* g, double* buffer, std::int64_t n);
+void sgd_update(const SgdStep& step, const UpdateRows& rows, float* p, const float* g,
+                float* buffer);
+void sgd_update(const SgdStep& step, const UpdateRows& rows, double* p, const double* g,
+                double* buffer);
 
 /// The numbers of one AdamW step.
 struct AdamWStep {
@@ -28,9 +38,9 @@ struct AdamWStep {
   double eps;
 };
 
-void adamw_update(const AdamWStep& step, float* p, const float* g, float* m, float* v,
-                  std::int64_t n);
-void adamw_update(const AdamWStep& step, double* p, const double* g, double* m, double* v,
-                  std::int64_t n);
+void adamw_update(const AdamWStep& step, const UpdateRows& rows, float* p, const float* g, float* m,
+                  float* v);
+void adamw_update(const AdamWStep& step, const UpdateRows& rows, double* p, const double* g,
+                  double* m, double* v);
 
 }  // namespace gradmill

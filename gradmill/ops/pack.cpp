@@ -5,6 +5,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "gradmill/ops/pack.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -42,21 +43,35 @@ HWY_INLINE void transpose_square(const float* from, std::int64_t stride, float* 
 }
 #endif
 
+// Both ways jump from row to row, which the processor does not foresee: what comes next is asked
+// for in time.
+constexpr std::int64_t kLine = 16;
+
 void copy_rows(const float* from, std::int64_t stride, std::int64_t columns, std::int64_t depth,
                float* to, std::int64_t width) {
-  for (std::int64_t k = 0; k < depth; ++k) std::copy_n(from + k * stride, columns, to + k * width);
+  constexpr std::int64_t kAhead = 12;
+  for (std::int64_t k = 0; k < depth; ++k) {
+    const float* row = from + k * stride;
+    if (k + kAhead < depth) {
+      for (std::int64_t j = 0; j < columns; j += kLine) hwy::Prefetch(row + kAhead * stride + j);
+    }
+    std::copy_n(row, columns, to + k * width);
+  }
 }
 
 // A few lines of the source at a time, each read to its end before the next: they stay in the
 // cache.
 void transpose_rows(const float* from, std::int64_t stride, std::int64_t columns,
                     std::int64_t depth, float* to, std::int64_t width) {
-  constexpr std::int64_t kLine = 16;
   const std::int64_t squares = columns / kSide * kSide;
   std::int64_t k = 0;
   for (; k + kSide <= depth; k += kLine) {
     const std::int64_t end = std::min(depth - kSide, k + kLine - kSide);
+    const bool more = k + 3 * kLine <= depth;
     for (std::int64_t j = 0; j < squares; j += kSide) {
+      for (std::int64_t i = 0; more && i < kSide; ++i) {
+        hwy::Prefetch(from + (j + i) * stride + k + 2 * kLine);
+      }
       for (std::int64_t l = k; l <= end; l += kSide) {
         transpose_square(from + j * stride + l, stride, to + l * width + j, width);
       }

@@ -146,7 +146,7 @@ TEST(MatmulPlan, ProductsOfTheSameValuesThatDifferInFormAreNotTakenForEachOther)
 TEST(MatmulPlan, LargeMatricesHaveTilesOfTheirOwnAndSmallOnesShareThem) {
   Product large({6, 256, 512}, {6, 512, 256});
   EXPECT_THAT(kernels(large.graph, {large.c}),
-              ElementsAre("dnnl_sgemm, 6 batches of 2x3 tiles of 128x96"));
+              ElementsAre("dnnl_sgemm, 6 batches of 2x6 tiles of 128x48"));
   Product small({640, 16, 16}, {640, 16, 16});
   const Session session(small.graph, {.fetches = {small.c}});
   ASSERT_EQ(session.plan().steps.size(), 1U);
@@ -159,7 +159,7 @@ TEST(MatmulPlan, LargeMatricesHaveTilesOfTheirOwnAndSmallOnesShareThem) {
 TEST(MatmulPlan, ASumOverManyProductsHasTilesForAllOfThem) {
   Product p({256, 256}, {32, 256, 16});
   EXPECT_THAT(kernels(p.graph, {p.da}),
-              ElementsAre("dnnl_sgemm, 2x3 tiles of 128x96, rhs packed, each the sum of 32 products"));
+              ElementsAre("dnnl_sgemm, 2x6 tiles of 128x48, rhs packed, each the sum of 32 products"));
 }
 
 TEST(MatmulPlan, CountsTheOperationsOfEveryForm) {
