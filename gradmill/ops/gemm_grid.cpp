@@ -13,14 +13,14 @@ namespace {
 // A tile of about this much arithmetic keeps its overhead small. Large products need no more tiles
 // than many cores do, and larger tiles are faster.
 constexpr double kTileFlops = 8e6;
-constexpr double kTilesOfLarge = 40;
+constexpr double kTilesOfLarge = 32;
 constexpr double kTileFlopsOfHuge = 400e6;
 constexpr std::int64_t kStrip = 48;  // columns that its inner kernels take at a time
 constexpr std::int64_t kTallest = 512;
 constexpr std::int64_t kBandRows = 256;
-constexpr std::int64_t kBandColumns = 144;
-constexpr std::int64_t kWideBandColumns = 528;
-constexpr std::int64_t kFewRows = 128;  // fewer make columns that are laid out too dear
+constexpr std::int64_t kBandColumns = 528;
+constexpr std::int64_t kPackedColumns = 144;  // wider ones are read well enough
+constexpr std::int64_t kFewRows = 128;        // fewer make columns that are laid out too dear
 constexpr std::int64_t kLeastRows = 32;
 constexpr std::int64_t kLeastDepth = 512;  // of a part of the sum
 constexpr std::int64_t kMostParts = 64;
@@ -64,7 +64,7 @@ bool collides(std::int64_t stride) { return stride % 1024 == 0; }
 bool worth_packing(const Gemm& g, const GemmGrid& grid) {
   if (g.dtype != DType::f32) return false;
   if (g.transpose_b) return grid.tile_m >= kStrip && g.k >= 16 && g.n > 1;
-  return grid.tile_m >= kFewRows && grid.tile_n <= kBandColumns && g.k >= 256 && collides(g.n);
+  return grid.tile_m >= kFewRows && grid.tile_n <= kPackedColumns && g.k >= 256 && collides(g.n);
 }
 
 // Few columns are shared out evenly, more in whole strips, and not fewer than `columns`.
@@ -98,18 +98,23 @@ GemmGrid strips(const Gemm& g, std::int64_t wanted) {
   return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns)};
 }
 
-// A^T B: bands of rows, of more columns.
+// A^T B: bands of rows, of many columns.
 GemmGrid bands(const Gemm& g, std::int64_t wanted) {
   std::int64_t rows = divide_up(g.m, kBandRows);
-  const bool narrow = collides(g.n) && (!collides(g.m) || g.n < 2048);
-  std::int64_t columns = divide_up(g.n, narrow ? kBandColumns : kWideBandColumns);
-  // Small products want no more tiles than they can keep busy.
-  columns = std::min(columns, divide_up(wanted, rows));
+  std::int64_t columns = divide_up(g.n, kBandColumns);
   rows = enough_rows(g, rows, columns, wanted, kLeastRows);
   const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
   columns = std::max(columns, std::min(divide_up(wanted, rows), most));
-  return {.tile_m = even(g.m, rows, 8),
-          .tile_n = narrow ? strip_width(g.n, columns) : even(g.n, columns, kQuantum)};
+  return {.tile_m = even(g.m, rows, 8), .tile_n = even(g.n, columns, kQuantum)};
+}
+
+GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
+  // Where rows of B collide but those of A do not, or A is small, laying out strips of B pays.
+  const bool by_strips = !g.transpose_a || (collides(g.n) && (!collides(g.m) || g.n < 2048));
+  GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
+  grid.pack_b = worth_packing(g, grid);
+  split_sum(g, wanted, grid);
+  return grid;
 }
 
 }  // namespace
@@ -118,10 +123,13 @@ GemmGrid choose_grid(const Gemm& g, const Tuning* tuning) {
   if (tuning != nullptr) {
     if (const auto* choice = tuning->find(tuning_key(g))) return grid_of(g, *choice);
   }
+  // Rounding to what kernels like may leave fewer tiles than wanted, which large products need.
   const std::int64_t wanted = wanted_tiles(g);
-  GemmGrid grid = g.transpose_a ? bands(g, wanted) : strips(g, wanted);
-  grid.pack_b = worth_packing(g, grid);
-  split_sum(g, wanted, grid);
+  GemmGrid grid = grid_for(g, wanted);
+  for (std::int64_t more = wanted + 1; more <= 2 * wanted; ++more) {
+    if (flops(g) <= kLarge || tiles(g, grid) >= wanted) break;
+    grid = grid_for(g, more);
+  }
   return grid;
 }
 
