@@ -227,7 +227,7 @@ int run(int argc, char** argv) {
       *app.add_subcommand("tune", "Time the ways to do each product, and keep the best");
   add_tune(tune_app, tune_options);
 
-  const std::initializer_list<CLI::App*> commands = {&train_app, &eval_app, &plan_app,
+  const std::initializer_list<CLI::App*> commands = {&train_app,     &eval_app,  &plan_app,
                                                      &gradcheck_app, &bench_app, &tune_app};
   for (CLI::App* command : commands) command->fallthrough();
 

@@ -116,8 +116,8 @@ class Simulation {
   std::vector<std::vector<int>> successors_;
   std::vector<int> waiting_;  // predecessors that are not finished
   std::vector<std::size_t> next_tile_;
-  std::vector<std::size_t> unfinished_;  // tiles
-  std::vector<int> running_;             // tiles
+  std::vector<std::size_t> unfinished_;                // tiles
+  std::vector<int> running_;                           // tiles
   std::priority_queue<std::pair<double, int>> ready_;  // longest path, then the first in the plan
   using End = std::pair<double, int>;
   std::priority_queue<End, std::vector<End>, std::greater<>> ends_;

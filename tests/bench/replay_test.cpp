@@ -40,9 +40,10 @@ TEST(Replay, AChainTakesItsSumOnAnyNumberOfWorkers) {
 
 TEST(Replay, AFanOutIsSharedByAllWorkersInRounds) {
   // One step before, ten tiles of 3 ms, one step behind.
-  const Steps steps = {{.name = "before", .tile_ms = {1}},
-                       {.name = "tiles", .tile_ms = std::vector<double>(10, 3), .predecessors = {0}},
-                       {.name = "behind", .tile_ms = {2}, .predecessors = {1}}};
+  const Steps steps = {
+      {.name = "before", .tile_ms = {1}},
+      {.name = "tiles", .tile_ms = std::vector<double>(10, 3), .predecessors = {0}},
+      {.name = "behind", .tile_ms = {2}, .predecessors = {1}}};
   EXPECT_DOUBLE_EQ(ms(steps, 1), 1 + 30 + 2);
   EXPECT_DOUBLE_EQ(ms(steps, 2), 1 + 15 + 2);
   EXPECT_DOUBLE_EQ(ms(steps, 4), 1 + 9 + 2);  // rounds of 4, 4 and 2
