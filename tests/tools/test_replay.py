@@ -34,7 +34,8 @@ class Replay(CommandTest):
             self.assertGreaterEqual(ms, all_tiles / workers - 0.001)
             self.assertAlmostEqual(speed_up, all_tiles / ms, delta=0.02 * speed_up + 0.01)
             self.assertAlmostEqual(efficiency, speed_up / workers, delta=0.011)
-        self.assertIn("what the 16 workers wait for", text)
+        self.assertIn("what 16 workers wait for", text)
+        self.assertIn("where one worker's time goes", text)
         self.assertIn("matmul 'fc1'", text)
 
     def test_refusals(self):

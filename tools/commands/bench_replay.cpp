@@ -15,31 +15,30 @@
 namespace gradmill {
 namespace {
 
-constexpr std::size_t kMostRows = 12;
+constexpr std::size_t kMostRows = 8;
+constexpr double kLeastShare = 1e-3;
 
 double total(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-void print_steps(const bench::TileTimes& times, const bench::CriticalPath& path, int workers,
-                 const bench::Replay& replay) {
+/// The first rows of a table of the plan's steps, those with the most `ms` first.
+void print_steps(const bench::TileTimes& times, const bench::CriticalPath& path,
+                 const std::vector<double>& ms, double all_ms) {
   std::vector<std::size_t> order(times.steps.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::ranges::greater(),
-                           [&](std::size_t i) { return replay.waited_ms[i]; });
-  const double all = replay.ms * workers;
-  std::cout << "  what the " << workers << " workers wait for (*: on the critical path)\n"
-            << "    waiting %  tiles  total ms  longest ms  step\n";
+  std::ranges::stable_sort(order, std::ranges::greater(), [&](std::size_t i) { return ms[i]; });
+  std::cout << "        %  tiles  total ms  longest ms  GFLOP/s  step\n";
   for (std::size_t row = 0; row < std::min(kMostRows, order.size()); ++row) {
     const std::size_t i = order[row];
     const PlanStep& step = times.plan->steps[i];
     const std::vector<double>& tiles = times.steps[i].tile_ms;
-    if (tiles.empty() || replay.waited_ms[i] <= 0) break;
+    if (tiles.empty() || ms[i] < kLeastShare * all_ms) break;
     const bool critical = std::ranges::find(path.steps, static_cast<int>(i)) != path.steps.end();
-    std::cout << std::fixed << std::setprecision(1) << std::setw(13)
-              << 100 * replay.waited_ms[i] / all << std::setw(7) << tiles.size()
-              << std::setprecision(3) << std::setw(10) << total(tiles) << std::setw(12)
-              << *std::ranges::max_element(tiles) << (critical ? " *" : "  ")
+    std::cout << std::setprecision(1) << std::setw(9) << 100 * ms[i] / all_ms << std::setw(7)
+              << tiles.size() << std::setprecision(3) << std::setw(10) << total(tiles)
+              << std::setw(12) << *std::ranges::max_element(tiles) << std::setprecision(1)
+              << std::setw(9) << step.flops / total(tiles) / 1e6 << (critical ? " *" : "  ")
               << to_string(step.phase) << ' ' << step.op << " '" << step.name << "', "
               << step.shapes;
     if (step.kernel->phases() > 1) std::cout << ", phase " << step.kernel_phase;
@@ -50,11 +49,12 @@ void print_steps(const bench::TileTimes& times, const bench::CriticalPath& path,
 void report(const std::string& name, const bench::TileTimes& times,
             const std::vector<int>& workers) {
   std::size_t tiles = 0;
-  double busy_ms = 0;
+  std::vector<double> step_ms;
   for (const bench::ReplayStep& step : times.steps) {
     tiles += step.tile_ms.size();
-    busy_ms += total(step.tile_ms);
+    step_ms.push_back(total(step.tile_ms));
   }
+  const double busy_ms = total(step_ms);
   const bench::CriticalPath path = bench::critical_path(times.steps);
   std::cout << std::fixed << std::setprecision(3) << name << ": " << times.steps.size()
             << " steps, " << tiles << " tiles; serial " << times.serial_ms << " ms (median of "
@@ -70,7 +70,10 @@ void report(const std::string& name, const bench::TileTimes& times,
               << std::setprecision(2) << std::setw(10) << speed_up << std::setw(12)
               << speed_up / count << '\n';
   }
-  print_steps(times, path, workers.back(), last);
+  std::cout << "  where one worker's time goes (*: on the critical path)\n";
+  print_steps(times, path, step_ms, busy_ms);
+  std::cout << "  what " << workers.back() << " workers wait for, of their time\n";
+  print_steps(times, path, last.waited_ms, last.ms * workers.back());
   std::cout << std::flush;
 }
 
