@@ -175,6 +175,11 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   app.add_option("--timeout", options.timeout, "Seconds after which a process is given up")
       ->check(CLI::Range(1e-3, kMaxSeconds))
       ->capture_default_str();
+  app.add_option("--replay", options.replay,
+                 "Time each tile on one thread, and schedule them on these numbers of workers")
+      ->delimiter(',')
+      ->check(CLI::Range(1, kMaxThreads))
+      ->transform(kWhole);
   app.add_option("--measure", options.measure,
                  "Measure this workload alone, in this process, and print a line of JSON");
   app.add_option("--measure-limit", options.measure_limit,
@@ -222,7 +227,7 @@ int run(int argc, char** argv) {
       *app.add_subcommand("tune", "Time the ways to do each product, and keep the best");
   add_tune(tune_app, tune_options);
 
-  const std::initializer_list<CLI::App*> commands = {&train_app, &eval_app, &plan_app,
+  const std::initializer_list<CLI::App*> commands = {&train_app,     &eval_app,  &plan_app,
                                                      &gradcheck_app, &bench_app, &tune_app};
   for (CLI::App* command : commands) command->fallthrough();
 

@@ -25,8 +25,9 @@ BatchWalk walk(const Gemm& g, bool summed) {
 }
 
 // A tile is one tile of the grid in one matrix of C, or, where the matrices are small, several
-// whole matrices. Where the sum over k is cut, its parts go into the workspace, and a second phase
-// adds them up.
+// whole matrices. Where the sum is cut, its parts go into the workspace, and a second phase adds
+// them up. A part is some of the products that a matrix of C is the sum of, or, where those are
+// too few, a piece of the sum over k of one.
 template <class T>
 class GemmKernel final : public Kernel {
  public:
@@ -36,11 +37,15 @@ class GemmKernel final : public Kernel {
         grid_(grid),
         rows_(divide_up(gemm.m, grid_.tile_m)),
         columns_(divide_up(gemm.n, grid_.tile_n)),
-        part_depth_(divide_up(gemm.k, grid_.k_parts)),
+        part_depth_(gemm.k),
         results_(walk(gemm, false)),
         terms_(walk(gemm, true)) {
-    // Rounding up may leave fewer parts.
-    grid_.k_parts = divide_up(gemm.k, part_depth_);
+    if (grid_.k_parts > terms_.size()) {
+      part_depth_ = divide_up(gemm.k, divide_up(grid_.k_parts, terms_.size()));
+      // Rounding up may leave other numbers of parts.
+      pieces_ = divide_up(gemm.k, part_depth_);
+      grid_.k_parts = terms_.size() * pieces_;
+    }
     const double batches = static_cast<double>(results_.size());
     const double one = 2.0 * static_cast<double>(gemm.m) * static_cast<double>(gemm.n) *
                        static_cast<double>(gemm.k);
@@ -73,15 +78,14 @@ class GemmKernel final : public Kernel {
     const std::int64_t part = index % grid_.k_parts;
     const auto [group, place] = place_of(index / grid_.k_parts);
     GemmTile tile = place;
-    tile.k = part * part_depth_;
-    tile.depth = std::min(part_depth_, gemm_.k - tile.k);
+    const Terms terms = part_of_sum(part, tile);
     if (split()) {
-      return multiply_terms(tile, group, run, partial(group, part, tile, run), gemm_.n);
+      return multiply_terms(tile, group, terms, run, partial(group, part, tile, run), gemm_.n);
     }
     const std::int64_t end = std::min(results_.size(), (group + 1) * results_per_tile_);
     for (std::int64_t result = group * results_per_tile_; result < end; ++result) {
       const auto [c, stride] = destination(tile, result, run);
-      multiply_terms(tile, result, run, c, stride);
+      multiply_terms(tile, result, terms, run, c, stride);
       finish(tile, result, run, c, stride);
     }
   }
@@ -114,6 +118,20 @@ class GemmKernel final : public Kernel {
 
  private:
   bool split() const { return grid_.k_parts > 1; }
+
+  struct Terms {
+    std::int64_t begin;
+    std::int64_t end;
+  };
+
+  // Which products a part of the sum has; the piece of their sums over k goes into `tile`.
+  Terms part_of_sum(std::int64_t part, GemmTile& tile) const {
+    const std::int64_t shares = grid_.k_parts / pieces_;
+    const std::int64_t share = part / pieces_;
+    tile.k = part % pieces_ * part_depth_;
+    tile.depth = std::min(part_depth_, gemm_.k - tile.k);
+    return {share * terms_.size() / shares, (share + 1) * terms_.size() / shares};
+  }
 
   std::pair<std::int64_t, GemmTile> place_of(std::int64_t index) const {
     const std::int64_t in_matrix = index % (rows_ * columns_);
@@ -148,13 +166,13 @@ class GemmKernel final : public Kernel {
            tile.column;
   }
 
-  void multiply_terms(const GemmTile& tile, std::int64_t result, const KernelRun& run, T* c,
-                      std::int64_t stride) const {
+  void multiply_terms(const GemmTile& tile, std::int64_t result, Terms terms, const KernelRun& run,
+                      T* c, std::int64_t stride) const {
     const BatchWalk::Place at = results_.at(result);
-    for (std::int64_t term = 0; term < terms_.size(); ++term) {
+    for (std::int64_t term = terms.begin; term < terms.end; ++term) {
       const BatchWalk::Place more = terms_.at(term);
       multiply(gemm_, tile, run.input<T>(0) + (at.a + more.a) * gemm_.m * gemm_.k,
-               run.input<T>(1) + (at.b + more.b) * gemm_.k * gemm_.n, term > 0, c, stride,
+               run.input<T>(1) + (at.b + more.b) * gemm_.k * gemm_.n, term > terms.begin, c, stride,
                grid_.pack_b ? run.scratch<T>() : nullptr);
     }
   }
@@ -205,8 +223,9 @@ class GemmKernel final : public Kernel {
   std::int64_t rows_;  // tiles of each matrix of C
   std::int64_t columns_;
   std::int64_t part_depth_;
-  BatchWalk results_;  // one place a matrix of C, in C's order
-  BatchWalk terms_;    // what is added up in each
+  std::int64_t pieces_ = 1;  // into which the sum over k of each product is cut
+  BatchWalk results_;        // one place a matrix of C, in C's order
+  BatchWalk terms_;          // what is added up in each
   std::int64_t results_per_tile_;
 };
 

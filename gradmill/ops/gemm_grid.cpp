@@ -73,13 +73,23 @@ std::int64_t strip_width(std::int64_t n, std::int64_t columns) {
   return columns < 4 || width == 0 ? even(n, columns, kQuantum) : width;
 }
 
-// The sum is cut where C is too small for enough tiles.
+// The products that each matrix of C is the sum of.
+std::int64_t terms(const Gemm& g) {
+  std::int64_t result = 1;
+  for (const BatchAxis& axis : g.batch) {
+    if (axis.c == 0) result *= axis.size;
+  }
+  return result;
+}
+
+// The sum is cut where C is too small for enough tiles: between products, then within them.
 void split_sum(const Gemm& g, std::int64_t wanted, GemmGrid& grid) {
-  const bool summed = std::ranges::any_of(g.batch, [](const BatchAxis& a) { return a.c == 0; });
   const std::int64_t have = tiles(g, grid);
-  if (summed || 2 * have > wanted) return;
-  grid.k_parts = std::clamp(divide_up(wanted, have), std::int64_t{1},
-                            std::min(kMostParts, std::max<std::int64_t>(1, g.k / kLeastDepth)));
+  if (2 * have > wanted) return;
+  const std::int64_t products = terms(g);
+  const std::int64_t most = std::max({std::int64_t{1}, products * (g.k / kLeastDepth),
+                                      std::min(products, products * g.k / kLeastDepth)});
+  grid.k_parts = std::min({divide_up(wanted, have), kMostParts, most});
 }
 
 // The rows into which to cut so that there are `wanted` tiles, if that leaves each `least`.
@@ -164,11 +174,11 @@ GemmGrid grid_of(const Gemm& g, const std::vector<std::int64_t>& choice) {
   const auto within = [&](std::size_t i, std::int64_t least, std::int64_t most) {
     return choice[i] >= least && choice[i] <= most;
   };
-  check(choice.size() == 4 && within(0, 1, g.m) && within(1, 1, g.n) && within(2, 1, g.k) &&
-            within(3, 0, g.dtype == DType::f32 ? 1 : 0),
+  check(choice.size() == 4 && within(0, 1, g.m) && within(1, 1, g.n) &&
+            within(2, 1, g.k * terms(g)) && within(3, 0, g.dtype == DType::f32 ? 1 : 0),
         "the tuning for '", tuning_key(g),
         "' must be [rows of a tile, columns of a tile, parts of ",
-        "the sum over k, 1 to pack the rhs or 0], each within the product's sizes");
+        "the sum, 1 to pack the rhs or 0], each within the product's sizes");
   return {choice[0], choice[1], choice[2], choice[3] != 0};
 }
 

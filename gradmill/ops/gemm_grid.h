@@ -15,7 +15,8 @@ namespace gradmill {
 struct GemmGrid {
   std::int64_t tile_m = 1;
   std::int64_t tile_n = 1;
-  /// Above 1, the sum over k is cut into so many parts, which are added up in order.
+  /// Above 1, the sum over k, and over the batch axes that C lacks, is cut into so many parts,
+  /// which are added up in order.
   std::int64_t k_parts = 1;
   /// Whether each tile first lays out its columns of B row by row, close together.
   bool pack_b = false;

@@ -1,11 +1,9 @@
 #include <gradmill/runtime/executor.h>
 
-#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <limits>
 #include <mutex>
-#include <span>
 #include <utility>
 
 #include <gradmill/runtime/alignment.h>
@@ -13,23 +11,28 @@
 #include <gradmill/runtime/flow.h>
 #include <gradmill/runtime/held_signals.h>
 #include <gradmill/runtime/sequential_onednn.h>
-#include <gradmill/runtime/step_cost.h>
 #include <gradmill/runtime/task_order.h>
+#include <gradmill/runtime/tasks.h>
 
 namespace gradmill {
 namespace {
 
 constexpr std::uint64_t kNoFailure = std::numeric_limits<std::uint64_t>::max();
 
-// A step with its pointers in place.
-struct BoundStep {
+// A step with its pointers in place: all that running it takes, on one cache line. The pointers to
+// its buffers lie in one block with those of the other steps.
+struct alignas(kBufferAlignment) BoundStep {
   const Kernel* kernel = nullptr;
-  int phase = 0;
-  std::int64_t tiles = 1;
-  std::vector<void*> inputs;
-  std::vector<void*> outputs;
+  void** inputs = nullptr;
+  void** outputs = nullptr;
   std::byte* workspace = nullptr;
+  std::int64_t tiles = 1;
+  std::atomic<std::int64_t>* next_tile = nullptr;  // shared by the runners of a task with several
+  int index = 0;                                   // in plan order
+  int phase = 0;
+  bool continues = false;  // the step after it in memory belongs to the same task
 };
+static_assert(sizeof(BoundStep) == kBufferAlignment);
 
 // The failure that is first in plan order, whatever the schedule.
 class FirstFailure {
@@ -61,43 +64,31 @@ struct alignas(kBufferAlignment) TileCounter {
   std::atomic<std::int64_t> next = 0;
 };
 
-// Steps that run one after the other as one task, or one step whose tiles several runners share.
-struct Task {
-  std::vector<int> steps;
-  int runners = 1;
-};
-
 }  // namespace
 
 struct Executor::Impl : FlowBody {
   Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOptions& options);
 
-  void run_tile(int step, std::int64_t tile, int slot) noexcept;
-  void run_step(int step, int slot) noexcept {
-    const std::int64_t tiles = steps[static_cast<std::size_t>(step)].tiles;
-    for (std::int64_t tile = 0; tile < tiles; ++tile) run_tile(step, tile, slot);
+  void bind_steps(const std::vector<Task>& tasks);
+  std::byte* scratch_of(int slot) const {
+    return scratch + scratch_stride * static_cast<std::size_t>(slot);
   }
-  void run(int task, int slot) noexcept override;
-  void finish(int task) noexcept override;
-  void build_tasks(int threads);
-  std::vector<FlowTask> flow_tasks() const;
+  void run_tile(const BoundStep& step, std::int64_t tile, const KernelRun& run) noexcept;
+  void run_serially();
+  void run(int first, int slot) noexcept override;
+  void finish(int first) noexcept override;
 
   std::shared_ptr<const Plan> plan;
   Arena arena;
-  std::vector<void*> addresses;  // one a buffer
-  std::vector<BoundStep> steps;
-  struct Slot {
-    int step;
-    int input;
-  };
-  std::vector<std::vector<Slot>> readers;  // one a buffer: inputs to patch when a feed is bound
+  std::vector<void*> addresses;      // one a buffer
+  std::vector<BoundStep> steps;      // task by task; a task goes by the place of its first step
+  std::vector<void*> bound_buffers;  // the inputs and outputs of all steps
+  std::vector<std::vector<void**>> readers;  // one a buffer: what to patch when a feed is bound
   std::byte* scratch = nullptr;
   std::size_t scratch_stride = 0;
   const StepInfo* info = nullptr;
   FirstFailure failure;
 
-  std::vector<Task> tasks;
-  std::vector<std::vector<int>> task_predecessors;
   std::unique_ptr<TileCounter[]> counters;
   std::unique_ptr<TaskOrder> order;
   std::unique_ptr<Flow> flow;  // null: serial
@@ -118,111 +109,112 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
     addresses.push_back(buffer.place == Place::arena ? arena.data() + buffer.offset
                                                      : buffer.address);
   }
-  readers.resize(plan->buffers.size());
-  for (const PlanStep& step : plan->steps) {
-    BoundStep bound;
-    bound.kernel = step.kernel.get();
-    bound.phase = step.kernel_phase;
-    bound.tiles = step.tiles;
-    for (const int buffer : step.inputs) {
-      readers[static_cast<std::size_t>(buffer)].push_back(
-          {static_cast<int>(steps.size()), static_cast<int>(bound.inputs.size())});
-      bound.inputs.push_back(addresses[static_cast<std::size_t>(buffer)]);
-    }
-    for (const int buffer : step.outputs) {
-      bound.outputs.push_back(addresses[static_cast<std::size_t>(buffer)]);
-    }
-    if (step.workspace >= 0) {
-      bound.workspace =
-          static_cast<std::byte*>(addresses[static_cast<std::size_t>(step.workspace)]);
-    }
-    steps.push_back(std::move(bound));
-  }
+  const std::vector<Task> tasks =
+      options.serial ? tasks_in_plan_order(*plan) : make_tasks(*plan, options.threads);
+  bind_steps(tasks);
   if (options.serial) return;
-  build_tasks(options.threads);
-  flow = std::make_unique<Flow>(options.threads, flow_tasks(), *this);
+
+  std::vector<int> first_of;  // one a task
+  int first = 0;
+  for (const Task& task : tasks) {
+    first_of.push_back(first);
+    first += static_cast<int>(task.steps.size());
+  }
+  std::vector<std::vector<int>> before(steps.size());
+  std::vector<FlowTask> flow_tasks;
+  flow_tasks.reserve(tasks.size());
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    flow_tasks.push_back({first_of[i], tasks[i].runners, tasks[i].urgency, tasks[i].predecessors});
+    for (const int p : tasks[i].predecessors) {
+      before[static_cast<std::size_t>(first_of[i])].push_back(
+          first_of[static_cast<std::size_t>(p)]);
+    }
+  }
+  order = std::make_unique<TaskOrder>(this, std::move(before));
+  flow = std::make_unique<Flow>(options.threads, flow_tasks, *this);
 }
 
-void Executor::Impl::build_tasks(int threads) {
-  const std::size_t count = plan->steps.size();
-  std::vector<int> successors(count, 0);
-  for (const PlanStep& step : plan->steps) {
-    for (const int p : step.predecessors) ++successors[static_cast<std::size_t>(p)];
-  }
-  std::vector<int> task_of(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const PlanStep& step = plan->steps[i];
-    const int runners = useful_runners(step, threads);
-    // A chain has nothing to run in parallel: its steps save each other's dispatch.
-    if (runners == 1 && step.predecessors.size() == 1) {
-      const auto p = static_cast<std::size_t>(step.predecessors.front());
-      Task& before = tasks[static_cast<std::size_t>(task_of[p])];
-      if (successors[p] == 1 && before.runners == 1 && before.steps.back() == static_cast<int>(p)) {
-        before.steps.push_back(static_cast<int>(i));
-        task_of[i] = task_of[p];
-        continue;
+void Executor::Impl::bind_steps(const std::vector<Task>& tasks) {
+  std::size_t pointers = 0;
+  for (const PlanStep& step : plan->steps) pointers += step.inputs.size() + step.outputs.size();
+  bound_buffers.reserve(pointers);  // so that none moves
+  readers.resize(plan->buffers.size());
+  steps.reserve(plan->steps.size());
+  counters = std::make_unique<TileCounter[]>(tasks.size());
+  for (std::size_t task = 0; task < tasks.size(); ++task) {
+    for (const int index : tasks[task].steps) {
+      const PlanStep& step = plan->steps[static_cast<std::size_t>(index)];
+      BoundStep& bound = steps.emplace_back();
+      bound.kernel = step.kernel.get();
+      bound.index = index;
+      bound.phase = step.kernel_phase;
+      bound.tiles = step.tiles;
+      bound.continues = index != tasks[task].steps.back();
+      if (tasks[task].runners > 1) bound.next_tile = &counters[task].next;
+      bound.inputs = bound_buffers.data() + bound_buffers.size();
+      for (const int buffer : step.inputs) {
+        const auto at = static_cast<std::size_t>(buffer);
+        bound_buffers.push_back(addresses[at]);
+        readers[at].push_back(&bound_buffers.back());
+      }
+      bound.outputs = bound_buffers.data() + bound_buffers.size();
+      for (const int buffer : step.outputs) {
+        bound_buffers.push_back(addresses[static_cast<std::size_t>(buffer)]);
+      }
+      if (step.workspace >= 0) {
+        bound.workspace =
+            static_cast<std::byte*>(addresses[static_cast<std::size_t>(step.workspace)]);
       }
     }
-    task_of[i] = static_cast<int>(tasks.size());
-    tasks.push_back({{static_cast<int>(i)}, runners});
-    std::vector<int> predecessors;
-    for (const int p : step.predecessors) {
-      predecessors.push_back(task_of[static_cast<std::size_t>(p)]);
-    }
-    std::ranges::sort(predecessors);
-    predecessors.erase(std::unique(predecessors.begin(), predecessors.end()), predecessors.end());
-    task_predecessors.push_back(std::move(predecessors));
   }
-  counters = std::make_unique<TileCounter[]>(tasks.size());
-  order = std::make_unique<TaskOrder>(this, tasks.size());
 }
 
-std::vector<FlowTask> Executor::Impl::flow_tasks() const {
-  std::vector<FlowTask> result;
-  result.reserve(tasks.size());
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    result.push_back({tasks[i].runners, task_predecessors[i]});
-  }
-  return result;
-}
-
-void Executor::Impl::run_tile(int step, std::int64_t tile, int slot) noexcept {
-  const std::uint64_t key = FirstFailure::key(step, tile);
+void Executor::Impl::run_tile(const BoundStep& step, std::int64_t tile,
+                              const KernelRun& run) noexcept {
+  const std::uint64_t key = FirstFailure::key(step.index, tile);
   if (failure.precedes(key)) return;
-  const BoundStep& bound = steps[static_cast<std::size_t>(step)];
-  const KernelRun run(bound.inputs.data(), bound.outputs.data(), bound.workspace,
-                      scratch + scratch_stride * static_cast<std::size_t>(slot), info);
   try {
-    bound.kernel->run(bound.phase, tile, run);
+    step.kernel->run(step.phase, tile, run);
   } catch (...) {
     failure.record(key);
   }
 }
 
-void Executor::Impl::run(int task, int slot) noexcept {
-  TaskOrder::enter(this);
-  const auto index = static_cast<std::size_t>(task);
-  order->task_begins(task_predecessors[index]);
-  const Task& work = tasks[index];
-  if (work.runners == 1) {
-    for (const int step : work.steps) run_step(step, slot);
-  } else {
-    const int step = work.steps.front();
-    const std::int64_t tiles = steps[static_cast<std::size_t>(step)].tiles;
-    std::atomic<std::int64_t>& next = counters[index].next;
-    for (;;) {
-      const std::int64_t tile = next.fetch_add(1, std::memory_order_relaxed);
-      if (tile >= tiles) break;
-      run_tile(step, tile, slot);
+// In plan order the first failure to happen is the first of all: nothing else needs to run.
+void Executor::Impl::run_serially() {
+  for (const BoundStep& step : steps) {
+    const KernelRun run(step.inputs, step.outputs, step.workspace, scratch, info);
+    for (std::int64_t tile = 0; tile < step.tiles; ++tile) {
+      step.kernel->run(step.phase, tile, run);
     }
   }
-  order->task_ends(task);
 }
 
-void Executor::Impl::finish(int task) noexcept {
+void Executor::Impl::run(int first, int slot) noexcept {
   TaskOrder::enter(this);
-  counters[static_cast<std::size_t>(task)].next.store(0, std::memory_order_relaxed);
-  order->task_ends(task);
+  order->task_begins(first);
+  const BoundStep* step = &steps[static_cast<std::size_t>(first)];
+  if (step->next_tile != nullptr) {
+    const KernelRun run(step->inputs, step->outputs, step->workspace, scratch_of(slot), info);
+    for (;;) {
+      const std::int64_t tile = step->next_tile->fetch_add(1, std::memory_order_relaxed);
+      if (tile >= step->tiles) break;
+      run_tile(*step, tile, run);
+    }
+  } else {
+    for (;; ++step) {
+      const KernelRun run(step->inputs, step->outputs, step->workspace, scratch_of(slot), info);
+      for (std::int64_t tile = 0; tile < step->tiles; ++tile) run_tile(*step, tile, run);
+      if (!step->continues) break;
+    }
+  }
+  order->task_ends(first);
+}
+
+void Executor::Impl::finish(int first) noexcept {
+  TaskOrder::enter(this);
+  steps[static_cast<std::size_t>(first)].next_tile->store(0, std::memory_order_relaxed);
+  order->task_ends(first);
 }
 
 Executor::Executor(std::shared_ptr<const Plan> plan, const ExecutorOptions& options)
@@ -234,9 +226,7 @@ void Executor::bind(int buffer, const void* data) {
   const auto index = static_cast<std::size_t>(buffer);
   void* address = const_cast<void*>(data);  // kernels see inputs as const
   impl_->addresses[index] = address;
-  for (const auto& [step, input] : impl_->readers[index]) {
-    impl_->steps[static_cast<std::size_t>(step)].inputs[static_cast<std::size_t>(input)] = address;
-  }
+  for (void** reader : impl_->readers[index]) *reader = address;
 }
 
 void Executor::run(const StepInfo& info) {
@@ -244,13 +234,12 @@ void Executor::run(const StepInfo& info) {
   const SequentialOneDnn sequential;
   impl_->info = &info;
   if (impl_->flow == nullptr) {
-    const int count = static_cast<int>(impl_->steps.size());
-    for (int step = 0; step < count; ++step) impl_->run_step(step, 0);
-  } else {
-    impl_->order->run_begins();
-    impl_->flow->run();
-    impl_->order->run_ends();
+    impl_->run_serially();
+    return;
   }
+  impl_->order->run_begins();
+  impl_->flow->run();
+  impl_->order->run_ends();
   impl_->failure.rethrow();
 }
 

@@ -10,8 +10,10 @@ namespace gradmill {
 /// A task of a flow graph: `runners` bodies that may run at the same time, once all predecessors
 /// ended.
 struct FlowTask {
+  int task = 0;  ///< what the body is told
   int runners = 1;
-  std::vector<int> predecessors;
+  double urgency = 0;             ///< of tasks that one task releases, the most urgent runs first
+  std::vector<int> predecessors;  ///< places in the list of tasks, each before this one
 };
 
 /// What tasks do. Called from the threads of the flow; must not throw.

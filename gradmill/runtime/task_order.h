@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #ifdef __SANITIZE_THREAD__
@@ -22,14 +23,17 @@ namespace gradmill {
 class TaskOrder {
  public:
 #ifdef __SANITIZE_THREAD__
-  TaskOrder(const void* run, std::size_t tasks)
-      : run_(run), tasks_(tasks), ended_(std::make_unique<std::atomic<int>[]>(tasks)) {}
+  /// `predecessors`: one list a task; of numbers that stand for no task, an empty one.
+  TaskOrder(const void* run, std::vector<std::vector<int>> predecessors)
+      : run_(run),
+        predecessors_(std::move(predecessors)),
+        ended_(std::make_unique<std::atomic<int>[]>(predecessors_.size())) {}
 
   void run_begins() const { __tsan_release(const_cast<void*>(run_)); }
   /// The first thing that a task does, before it reads even its executor: workers outlive those.
   static void enter(const void* run) { __tsan_acquire(const_cast<void*>(run)); }
-  void task_begins(const std::vector<int>& predecessors) const {
-    for (const int p : predecessors) {
+  void task_begins(int task) const {
+    for (const int p : predecessors_[static_cast<std::size_t>(task)]) {
       ended_[static_cast<std::size_t>(p)].load(std::memory_order_acquire);
     }
   }
@@ -37,18 +41,20 @@ class TaskOrder {
     ended_[static_cast<std::size_t>(task)].fetch_add(1, std::memory_order_release);
   }
   void run_ends() const {
-    for (std::size_t i = 0; i < tasks_; ++i) ended_[i].load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < predecessors_.size(); ++i) {
+      ended_[i].load(std::memory_order_acquire);
+    }
   }
 
  private:
   const void* run_;  // an address that stands for "the run began"
-  std::size_t tasks_;
+  std::vector<std::vector<int>> predecessors_;
   std::unique_ptr<std::atomic<int>[]> ended_;
 #else
-  TaskOrder(const void*, std::size_t) {}
+  TaskOrder(const void*, const std::vector<std::vector<int>>&) {}
   void run_begins() const {}
   static void enter(const void*) {}
-  void task_begins(const std::vector<int>&) const {}
+  void task_begins(int) const {}
   void task_ends(int) {}
   void run_ends() const {}
 #endif

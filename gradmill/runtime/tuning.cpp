@@ -1,6 +1,7 @@
 #include <gradmill/runtime/tuning.h>
 
 #include <array>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -15,12 +16,15 @@ namespace {
 constexpr const char* kMark = "gradmill_tuning";
 constexpr int kVersion = 1;
 constexpr std::uint64_t kLargestFile = 64ULL << 20U;
+constexpr std::uint64_t kLargestNumber = std::numeric_limits<std::int64_t>::max();
 
 std::vector<std::int64_t> numbers(const nlohmann::json& json, const std::string& where) {
   check(json.is_array(), where, " is not a list of whole numbers");
   std::vector<std::int64_t> result;
   for (const nlohmann::json& item : json) {
-    check(item.is_number_integer(), where, " is not a list of whole numbers");
+    check(item.is_number_integer() &&
+              (!item.is_number_unsigned() || item.get<std::uint64_t>() <= kLargestNumber),
+          where, " is not a list of whole numbers");
     result.push_back(item.get<std::int64_t>());
   }
   return result;

@@ -4,6 +4,9 @@
 #include <tbb/task_group.h>
 #include <tests/support/in_tasks.h>
 
+#include <atomic>
+#include <thread>
+
 namespace gradmill {
 
 void in_a_task(void (*body)()) {
@@ -13,6 +16,34 @@ void in_a_task(void (*body)()) {
 
 void in_a_parallel_loop(int count, void (*body)(int)) {
   tbb::task_arena(2).execute([=] { tbb::parallel_for(0, count, body); });
+}
+
+void with_parallelism(std::size_t threads, void (*body)()) {
+  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+  body();
+}
+
+struct BusyParallelLoop::Impl {
+  std::atomic<bool> over = false;
+  std::atomic<int> rounds = 0;
+  std::thread thread{[this] {
+    while (!over) {
+      tbb::parallel_for(0, 64, [](int) {
+        std::atomic<int> spins = 0;
+        for (int i = 0; i < 10000; ++i) spins.fetch_add(1, std::memory_order_relaxed);
+      });
+      ++rounds;
+    }
+  }};
+};
+
+BusyParallelLoop::BusyParallelLoop() : impl_(std::make_unique<Impl>()) {
+  while (impl_->rounds == 0) std::this_thread::yield();
+}
+
+BusyParallelLoop::~BusyParallelLoop() {
+  impl_->over = true;
+  impl_->thread.join();
 }
 
 std::size_t max_allowed_parallelism() {

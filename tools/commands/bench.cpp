@@ -88,6 +88,10 @@ int compare(const BenchOptions& options) {
 }  // namespace
 
 int run_bench(const BenchOptions& options) {
+  if (!options.replay.empty()) {
+    check_workloads(options.workloads);
+    return replay_bench(options);
+  }
   const bool one = !options.measure.empty();
   if (!one && options.measure_limit.empty()) return compare(options);
   const std::vector<int> threads = threads_of(options);

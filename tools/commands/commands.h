@@ -67,6 +67,7 @@ struct BenchOptions {
   int rounds = 5;
   double seconds = 1.5;       ///< measured in each process
   double timeout = 300;       ///< seconds that a process may take
+  std::vector<int> replay;    ///< workers to schedule a step's tiles on, instead of measuring it
   std::string measure;        ///< this workload alone, in this process
   std::string measure_limit;  ///< the same for its limit
 };
@@ -88,5 +89,7 @@ int plan(const PlanOptions& options);
 int gradcheck(const GradcheckCommandOptions& options);
 int tune(const TuneCommandOptions& options);
 int run_bench(const BenchOptions& options);
+/// What `run_bench` does for `--replay`.
+int replay_bench(const BenchOptions& options);
 
 }  // namespace gradmill

@@ -1,0 +1,28 @@
+#pragma once
+
+// Internal: not installed.
+
+#include <vector>
+
+#include <gradmill/runtime/plan.h>
+
+namespace gradmill {
+
+/// Steps that run one after the other as one task, or one step whose tiles several runners share.
+/// When the last has ended, the tasks that follow may begin.
+struct Task {
+  std::vector<int> steps;
+  int runners = 1;
+  std::vector<int> predecessors;  ///< tasks, each before this one
+  double urgency = 0;  ///< estimated seconds from its begin to the end of the longest path after it
+};
+
+/// How `threads` threads run a plan. One task are the steps of a chain that only one thread is worth
+/// waking for, and small steps, up to a few microseconds together, none of which waits for more
+/// than the first of them does.
+std::vector<Task> make_tasks(const Plan& plan, int threads);
+
+/// All steps as one task, for one thread.
+std::vector<Task> tasks_in_plan_order(const Plan& plan);
+
+}  // namespace gradmill
