@@ -108,6 +108,7 @@ class GemmKernel final : public Kernel {
     std::string text = gemm_.dtype == DType::f32 ? "dnnl_sgemm, " : "eigen, ";
     if (results_.size() > 1) text += cat(results_.size(), " batches of ");
     text += cat(rows_, "x", columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
+    if (grid_.pack_a) text += ", lhs packed";
     if (grid_.pack_b) text += ", rhs packed";
     if (split()) text += cat(", sum in ", grid_.k_parts, " parts");
     if (results_per_tile_ > 1) text += cat(", ", results_per_tile_, " batches a tile");
@@ -143,12 +144,21 @@ class GemmKernel final : public Kernel {
     return {index / (rows_ * columns_), tile};
   }
 
-  std::size_t packed_bytes() const {
-    if (!grid_.pack_b) return 0;
-    return align_up(static_cast<std::size_t>(packed_elements(grid_.tile_n, part_depth_)) *
-                    sizeof(T));
+  // The scratch holds a packed A, a packed B and the tile of C, as far as they are needed.
+  std::size_t packed_bytes(bool packed, std::int64_t size) const {
+    if (!packed) return 0;
+    return align_up(static_cast<std::size_t>(packed_elements(size, part_depth_)) * sizeof(T));
   }
-  std::int64_t update_stride() const { return divide_up(grid_.tile_n, 16) * 16; }
+  std::size_t packed_a_bytes() const { return packed_bytes(grid_.pack_a, grid_.tile_m); }
+  std::size_t packed_bytes() const {
+    return packed_a_bytes() + packed_bytes(grid_.pack_b, grid_.tile_n);
+  }
+  PackedOperands<T> packed(const KernelRun& run) const {
+    std::byte* scratch = run.scratch<std::byte>();
+    return {grid_.pack_a ? reinterpret_cast<T*>(scratch) : nullptr,
+            grid_.pack_b ? reinterpret_cast<T*>(scratch + packed_a_bytes()) : nullptr};
+  }
+  std::int64_t update_stride() const { return packed_stride(grid_.tile_n); }
 
   // Where the tile's result goes, and from one of its rows to the next. What only an update reads
   // never leaves the scratch.
@@ -173,7 +183,7 @@ class GemmKernel final : public Kernel {
       const BatchWalk::Place more = terms_.at(term);
       multiply(gemm_, tile, run.input<T>(0) + (at.a + more.a) * gemm_.m * gemm_.k,
                run.input<T>(1) + (at.b + more.b) * gemm_.k * gemm_.n, term > terms.begin, c, stride,
-               grid_.pack_b ? run.scratch<T>() : nullptr);
+               packed(run));
     }
   }
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include <gradmill/ops/gemm_multiply.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
 namespace {
 
-// The figures below were measured with dnnl_sgemm on Zen 4 with AVX-512 and with AVX2.
+// The figures below were measured with dnnl_sgemm on Zen 4 with AVX-512, and on Zen 3 with AVX2,
+// where it reads small operands where they are (`multiply_copies`).
 
 // A tile of about this much arithmetic keeps its overhead small. Large products need no more tiles
 // than many cores do, and larger tiles are faster.
@@ -19,6 +21,7 @@ constexpr std::int64_t kStrip = 48;  // columns that its inner kernels take at a
 constexpr std::int64_t kTallest = 512;
 constexpr std::int64_t kBandRows = 256;
 constexpr std::int64_t kBandColumns = 528;
+constexpr std::int64_t kLaidOutBandColumns = 400;
 constexpr std::int64_t kPackedColumns = 144;  // wider ones are read well enough
 constexpr std::int64_t kFewRows = 128;        // fewer make columns that are laid out too dear
 constexpr std::int64_t kLeastRows = 32;
@@ -58,13 +61,27 @@ std::int64_t tiles(const Gemm& g, const GemmGrid& grid) {
 }
 
 // What is read with a stride of whole pages falls into the same few lines of the cache.
-bool collides(std::int64_t stride) { return stride % 1024 == 0; }
+bool collides(std::int64_t stride) { return stride % (multiply_copies() ? 1024 : 512) == 0; }
+
+// What may be packed, as a tuning names it.
+std::int64_t packings(const Gemm& g) {
+  if (g.dtype != DType::f32) return 0;
+  return g.transpose_a ? 3 : 1;
+}
 
 // Laying out B pays where each of its columns is used often, and read badly as it is.
 bool worth_packing(const Gemm& g, const GemmGrid& grid) {
   if (g.dtype != DType::f32) return false;
   if (g.transpose_b) return grid.tile_m >= kStrip && g.k >= 16 && g.n > 1;
-  return grid.tile_m >= kFewRows && grid.tile_n <= kPackedColumns && g.k >= 256 && collides(g.n);
+  if (!collides(g.n)) return false;
+  if (!multiply_copies()) return grid.tile_m >= kLeastRows;
+  return grid.tile_m >= kFewRows && grid.tile_n <= kPackedColumns && g.k >= 256;
+}
+
+// Laying out a transposed A, the same way.
+bool worth_packing_lhs(const Gemm& g, const GemmGrid& grid) {
+  return g.dtype == DType::f32 && g.transpose_a && collides(g.m) && !multiply_copies() &&
+         grid.tile_n >= kStrip;
 }
 
 // Few columns are shared out evenly, more in whole strips, and not fewer than `columns`.
@@ -111,7 +128,8 @@ GemmGrid strips(const Gemm& g, std::int64_t wanted) {
 // A^T B: bands of rows, of many columns.
 GemmGrid bands(const Gemm& g, std::int64_t wanted) {
   std::int64_t rows = divide_up(g.m, kBandRows);
-  std::int64_t columns = divide_up(g.n, kBandColumns);
+  std::int64_t columns =
+      divide_up(g.n, multiply_copies() ? kBandColumns : kLaidOutBandColumns);
   rows = enough_rows(g, rows, columns, wanted, kLeastRows);
   const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
   columns = std::max(columns, std::min(divide_up(wanted, rows), most));
@@ -120,9 +138,11 @@ GemmGrid bands(const Gemm& g, std::int64_t wanted) {
 
 GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
   // Where rows of B collide but those of A do not, or A is small, laying out strips of B pays.
-  const bool by_strips = !g.transpose_a || (collides(g.n) && (!collides(g.m) || g.n < 2048));
+  const bool by_strips = !g.transpose_a || (multiply_copies() && collides(g.n) &&
+                                            (!collides(g.m) || g.n < 2048));
   GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
   grid.pack_b = worth_packing(g, grid);
+  grid.pack_a = worth_packing_lhs(g, grid);
   split_sum(g, wanted, grid);
   return grid;
 }
@@ -148,9 +168,9 @@ std::vector<GemmGrid> candidate_grids(const Gemm& g) {
   const std::int64_t least = std::min<std::int64_t>(tiles(g, result[0]), 32);
   for (const std::int64_t tile_m : {32, 64, 128, 192, 256, 512}) {
     for (const std::int64_t tile_n : {48, 96, 144, 192, 288, 384, 528}) {
-      for (const bool pack_b : {false, true}) {
-        GemmGrid grid{std::min(tile_m, g.m), std::min(tile_n, g.n), result[0].k_parts, pack_b};
-        if (pack_b && g.dtype != DType::f32) continue;
+      for (std::int64_t pack = 0; pack <= packings(g); ++pack) {
+        const GemmGrid grid{std::min(tile_m, g.m), std::min(tile_n, g.n), result[0].k_parts,
+                            (pack & 1) != 0, (pack & 2) != 0};
         if (tiles(g, grid) < least || tiles(g, grid) > 8 * std::max<std::int64_t>(least, 4)) {
           continue;
         }
@@ -175,15 +195,15 @@ GemmGrid grid_of(const Gemm& g, const std::vector<std::int64_t>& choice) {
     return choice[i] >= least && choice[i] <= most;
   };
   check(choice.size() == 4 && within(0, 1, g.m) && within(1, 1, g.n) &&
-            within(2, 1, g.k * terms(g)) && within(3, 0, g.dtype == DType::f32 ? 1 : 0),
+            within(2, 1, g.k * terms(g)) && within(3, 0, packings(g)),
         "the tuning for '", tuning_key(g),
-        "' must be [rows of a tile, columns of a tile, parts of ",
-        "the sum, 1 to pack the rhs or 0], each within the product's sizes");
-  return {choice[0], choice[1], choice[2], choice[3] != 0};
+        "' must be [rows of a tile, columns of a tile, parts of the sum, ",
+        "1 to pack the rhs + 2 to pack a transposed lhs], each within the product's sizes");
+  return {choice[0], choice[1], choice[2], (choice[3] & 1) != 0, (choice[3] & 2) != 0};
 }
 
 std::vector<std::int64_t> tuning_choice(const GemmGrid& grid) {
-  return {grid.tile_m, grid.tile_n, grid.k_parts, grid.pack_b ? 1 : 0};
+  return {grid.tile_m, grid.tile_n, grid.k_parts, (grid.pack_b ? 1 : 0) + (grid.pack_a ? 2 : 0)};
 }
 
 }  // namespace gradmill

@@ -20,6 +20,8 @@ struct GemmGrid {
   std::int64_t k_parts = 1;
   /// Whether each tile first lays out its columns of B row by row, close together.
   bool pack_b = false;
+  /// The same for its part of a transposed A, whose rows keep their order.
+  bool pack_a = false;
 
   friend bool operator==(const GemmGrid&, const GemmGrid&) = default;
 };

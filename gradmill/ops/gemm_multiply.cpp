@@ -14,12 +14,8 @@
 namespace gradmill {
 namespace {
 
-// So many rows of B are laid out at a time: with their tile of C they fit into the second-level
-// cache.
+// So many rows are laid out at a time: with their tile of C they fit into the second-level cache.
 constexpr std::int64_t kPackedDepth = 1024;
-
-// Rows begin at a cache line, and never at multiples of a page.
-std::int64_t packed_stride(std::int64_t columns) { return (columns + 15) / 16 * 16 + 16; }
 
 void sgemm(const Gemm& g, const GemmTile& tile, const float* a, std::int64_t lda, char transpose_b,
            const float* b, std::int64_t ldb, std::int64_t depth, bool add, float* c,
@@ -68,34 +64,52 @@ void multiply_rows(const Gemm& g, const GemmTile& tile, const double* a, const d
 
 }  // namespace
 
+bool multiply_copies() {
+  // A set of bits, in which AVX2 with VNNI is a greater number than AVX-512.
+  constexpr unsigned kWide = dnnl_cpu_isa_avx512_core;
+  static const bool wide = (dnnl_get_effective_cpu_isa() & kWide) == kWide;
+  return wide;
+}
+
+// Rows begin at a cache line, and never at multiples of a page.
+std::int64_t packed_stride(std::int64_t columns) { return (columns + 15) / 16 * 16 + 16; }
+
 std::int64_t packed_elements(std::int64_t columns, std::int64_t depth) {
   return packed_stride(columns) * std::min(depth, kPackedDepth);
 }
 
 void multiply(const Gemm& g, const GemmTile& tile, const float* a, const float* b, bool add,
-              float* c, std::int64_t c_stride, float* packed) {
+              float* c, std::int64_t c_stride, const PackedOperands<float>& packed) {
   const std::int64_t lda = g.transpose_a ? g.m : g.k;
   const std::int64_t ldb = g.transpose_b ? g.k : g.n;
   const float* a_tile = a + (g.transpose_a ? tile.k * lda + tile.row : tile.row * lda + tile.k);
   const float* b_tile =
       b + (g.transpose_b ? tile.column * ldb + tile.k : tile.k * ldb + tile.column);
-  if (packed == nullptr) {
-    return sgemm(g, tile, a_tile, lda, g.transpose_b ? 'T' : 'N', b_tile, ldb, tile.depth, add, c,
-                 c_stride);
+  const char transpose_b = g.transpose_b ? 'T' : 'N';
+  if (packed.a == nullptr && packed.b == nullptr) {
+    return sgemm(g, tile, a_tile, lda, transpose_b, b_tile, ldb, tile.depth, add, c, c_stride);
   }
   const std::int64_t a_k = g.transpose_a ? lda : 1;
   const std::int64_t b_k = g.transpose_b ? 1 : ldb;
   const std::int64_t b_column = g.transpose_b ? ldb : 1;
-  const std::int64_t width = packed_stride(tile.columns);
+  const std::int64_t a_width = packed_stride(tile.rows);
+  const std::int64_t b_width = packed_stride(tile.columns);
   for (std::int64_t at = 0; at < tile.depth; at += kPackedDepth) {
     const std::int64_t depth = std::min(kPackedDepth, tile.depth - at);
-    pack_rows(b_tile + at * b_k, b_column, b_k, tile.columns, depth, packed, width);
-    sgemm(g, tile, a_tile + at * a_k, lda, 'N', packed, width, depth, add || at > 0, c, c_stride);
+    const float* a_part = a_tile + at * a_k;
+    const float* b_part = b_tile + at * b_k;
+    if (packed.a != nullptr) pack_rows(a_part, 1, lda, tile.rows, depth, packed.a, a_width);
+    if (packed.b != nullptr) {
+      pack_rows(b_part, b_column, b_k, tile.columns, depth, packed.b, b_width);
+    }
+    sgemm(g, tile, packed.a != nullptr ? packed.a : a_part, packed.a != nullptr ? a_width : lda,
+          packed.b != nullptr ? 'N' : transpose_b, packed.b != nullptr ? packed.b : b_part,
+          packed.b != nullptr ? b_width : ldb, depth, add || at > 0, c, c_stride);
   }
 }
 
 void multiply(const Gemm& g, const GemmTile& tile, const double* a, const double* b, bool add,
-              double* c, std::int64_t c_stride, double* /*packed*/) {
+              double* c, std::int64_t c_stride, const PackedOperands<double>& /*packed*/) {
   GemmTile part = tile;
   for (std::int64_t row = 0; row < tile.rows; row += kEigenRows) {
     part.row = tile.row + row;
