@@ -11,6 +11,7 @@
 #include <gradmill/runtime/flow.h>
 #include <gradmill/runtime/held_signals.h>
 #include <gradmill/runtime/sequential_onednn.h>
+#include <gradmill/runtime/short_slice.h>
 #include <gradmill/runtime/task_order.h>
 #include <gradmill/runtime/tasks.h>
 
@@ -237,6 +238,7 @@ void Executor::run(const StepInfo& info) {
     impl_->run_serially();
     return;
   }
+  const ShortSlice slice;
   impl_->order->run_begins();
   impl_->flow->run();
   impl_->order->run_ends();
