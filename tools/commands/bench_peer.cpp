@@ -62,8 +62,9 @@ Sample parse_sample(const std::string& out) {
   const std::string line = last_line(out);
   try {
     const Json json = Json::parse(line);
-    Sample sample{json.at("median_ms").get<double>(), {}, line};
+    Sample sample{json.at("median_ms").get<double>(), {}, {}, line};
     if (json.contains("growth_bytes")) sample.growth_bytes = json["growth_bytes"].get<double>();
+    if (json.contains("peak_bytes")) sample.peak_bytes = json["peak_bytes"].get<double>();
     check(std::isfinite(sample.median_ms) && sample.median_ms > 0, "median_ms is ",
           sample.median_ms);
     return sample;
