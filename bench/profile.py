@@ -26,8 +26,11 @@ OUTSIDE = re.compile(
     r"Executor::|Flow|tbb::|Workers|Session::|Parameters::|HeldSignals|SequentialOneDnn|TaskOrder"
     r"|measure_|Clock|^main$|^_start$|std::"
 )
-COPIES = re.compile(r"^_*(mem(cpy|move|set)|gradmill_copy)")
+COPIES = re.compile(r"^_*mem(cpy|move|set)")
 WAITING_CALLS = re.compile(r"sched_yield|futex_wait|do_nanosleep|poll_schedule")
+MAPPED = re.compile(
+    r"PERF_RECORD_MMAP2? .*\[(0x[0-9a-f]+)\((0x[0-9a-f]+)\) @ (0x[0-9a-f]+|0) .*: r-xp (\S+)"
+)
 FRAME = re.compile(r"^\s+([0-9a-f]+) (.*) \((.*)\)$")
 
 
@@ -59,16 +62,16 @@ class Classifier:
     def __init__(self):
         self.libraries = {}
 
-    def tbb_waits(self, library, symbol_offset):
+    def tbb_waits(self, library, address):
         if library not in self.libraries:
             self.libraries[library] = PauseFunctions(library)
-        return self.libraries[library].holds(symbol_offset)
+        return self.libraries[library].holds(address)
 
     def of(self, frames):
         """(class, label) of a call chain of (address, symbol, dso), innermost first."""
         address, symbol, dso = frames[0]
         symbol = re.sub(r"\+0x[0-9a-f]+$", "", symbol)
-        system = [s for _, s, d in frames if d == "[kernel.kallsyms]" or d.startswith("[kernel")]
+        system = [s for _, s, d in frames if d.startswith("[kernel")]
         if system:
             if any(WAITING_CALLS.search(s) for s in system):
                 return "waiting", "waiting in the system"
@@ -80,7 +83,8 @@ class Classifier:
             return "kernel", "copying and clearing"
         if library.startswith("libdnnl"):
             return "kernel", "oneDNN"
-        if "anon" in dso or "[unknown]" in dso or "memfd" in dso or library.startswith(("perf-", "jitted-")):
+        generated = ("perf-", "jitted-")
+        if re.search(r"anon|\[unknown\]|memfd", dso) or library.startswith(generated):
             return "kernel", "oneDNN's generated code"
         if library.startswith("libtbb."):
             if self.tbb_waits(dso, address):
@@ -103,9 +107,7 @@ def samples(data):
     maps = []
     frames = []
     for line in text.splitlines():
-        mapped = re.search(
-            r"PERF_RECORD_MMAP2? .*\[(0x[0-9a-f]+)\((0x[0-9a-f]+)\) @ (0x[0-9a-f]+|0) .*: r-xp (\S+)", line
-        )
+        mapped = MAPPED.search(line)
         if mapped:
             start, size, offset = (int(x, 16) for x in mapped.groups()[:3])
             maps.append((start, start + size, offset, mapped.group(4)))

@@ -23,7 +23,9 @@ namespace {
 constexpr int kMaxEpochs = 1'000'000;
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxRounds = 1000;
+constexpr double kLeastSeconds = 1e-3;
 constexpr double kMaxSeconds = 1e5;
+constexpr double kMaxTuneSeconds = 100;
 
 // The parser turns numbers that are too large into the largest, which is therefore refused.
 // Products of sizes in this range may still overflow: shapes check that.
@@ -48,6 +50,19 @@ const CLI::Validator kWhole(
 const CLI::Validator kPath(
     [](std::string& text) -> std::string { return text.empty() ? "needs a path, got ''" : ""; },
     "");
+
+// The parser's own range has room for NaN.
+CLI::Validator seconds_to(double most) {
+  return {[most](std::string& text) -> std::string {
+            double value = 0;
+            const bool known = CLI::detail::lexical_cast(text, value);
+            return known && value >= kLeastSeconds && value <= most
+                       ? ""
+                       : cat("needs seconds from ", kLeastSeconds, " to ", most, ", got '", text,
+                             "'");
+          },
+          ""};
+}
 
 void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("--model", options.model, "Model: mlp")
@@ -85,6 +100,11 @@ void add_threads(CLI::App& app, int& threads) {
       ->transform(kWhole);
 }
 
+void add_tuning(CLI::App& app, std::string& tuning) {
+  app.add_option("--tuning", tuning, "Do products as this file of `gradmill tune` says")
+      ->check(kPath);
+}
+
 void add_seed(CLI::App& app, std::uint64_t& seed, const char* what) {
   app.add_option("--seed", seed, what)
       ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(kLargest)))
@@ -111,6 +131,7 @@ void add_train(CLI::App& app, TrainOptions& options) {
   app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
   app.add_flag("--check-finite", options.check_finite,
                "Stop at the first node that gives a NaN or infinity");
+  add_tuning(app, options.tuning);
 }
 
 void add_eval(CLI::App& app, EvalOptions& options) {
@@ -121,6 +142,7 @@ void add_eval(CLI::App& app, EvalOptions& options) {
       ->transform(kWhole)
       ->capture_default_str();
   add_threads(app, options.threads);
+  add_tuning(app, options.tuning);
 }
 
 void add_plan(CLI::App& app, PlanOptions& options) {
@@ -128,6 +150,7 @@ void add_plan(CLI::App& app, PlanOptions& options) {
   add_optimizer(app, options.optimizer);
   app.add_option("--dot", options.dot, "Write the plan here for Graphviz")->check(kPath);
   app.add_option("--json", options.json, "Write the plan here as JSON")->check(kPath);
+  add_tuning(app, options.tuning);
 }
 
 void add_gradcheck(CLI::App& app, GradcheckCommandOptions& options) {
@@ -144,9 +167,11 @@ void add_tune(CLI::App& app, TuneCommandOptions& options) {
   add_model(app, options.model);
   add_optimizer(app, options.optimizer);
   app.add_option("--workload", options.workloads, "Tune for these workloads of bench instead")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::IsMember(bench::workload_names()));
   app.add_option("--seconds", options.seconds, "Measured for each of a product's best choices")
-      ->check(CLI::Range(0.001, 100.0))
+      ->check(seconds_to(kMaxTuneSeconds))
       ->capture_default_str();
   app.add_option("--save", options.save, "Write the choices here, as JSON")
       ->check(kPath)
@@ -154,7 +179,7 @@ void add_tune(CLI::App& app, TuneCommandOptions& options) {
 }
 
 void add_bench(CLI::App& app, BenchOptions& options) {
-  app.add_option("--workload", options.workloads, "Training steps to measure [all]")
+  app.add_option("--workload", options.workloads, "What to measure [all]")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--threads", options.threads, "Numbers of threads [1 and all cores]")
@@ -165,15 +190,16 @@ void add_bench(CLI::App& app, BenchOptions& options) {
                  "Folder of programs that do the same with other libraries, run in turns with ours")
       ->check(kPath);
   app.add_option("--json", options.json, "Write everything measured here")->check(kPath);
+  add_tuning(app, options.tuning);
   app.add_option("--rounds", options.rounds, "Processes for each number, which is their median")
       ->check(CLI::Range(1, kMaxRounds))
       ->transform(kWhole)
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "Measured in each process")
-      ->check(CLI::Range(1e-3, kMaxSeconds))
+      ->check(seconds_to(kMaxSeconds))
       ->capture_default_str();
   app.add_option("--timeout", options.timeout, "Seconds after which a process is given up")
-      ->check(CLI::Range(1e-3, kMaxSeconds))
+      ->check(seconds_to(kMaxSeconds))
       ->capture_default_str();
   app.add_option("--replay", options.replay,
                  "Time each tile on one thread, and schedule them on these numbers of workers")

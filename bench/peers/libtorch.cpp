@@ -162,9 +162,10 @@ int answer(const Spec& spec, int threads, double seconds) {
   std::printf(
       "{\"peer\": \"libtorch\", \"workload\": \"%s\", \"threads\": %d, \"steps\": %zu, "
       "\"median_ms\": %.5f, \"p10_ms\": %.5f, \"p90_ms\": %.5f, \"state_bytes\": %lld, "
-      "\"growth_bytes\": %lld, \"version\": \"" TORCH_VERSION "\"}\n",
+      "\"growth_bytes\": %lld, \"peak_bytes\": %lld, \"version\": \"" TORCH_VERSION "\"}\n",
       spec.name.c_str(), threads, times.steps, times.median_ms, times.p10_ms, times.p90_ms,
-      static_cast<long long>(state), static_cast<long long>(growth.bytes() - state));
+      static_cast<long long>(state), static_cast<long long>(growth.bytes() - state),
+      static_cast<long long>(growth.peak_bytes()));
   return 0;
 }
 

@@ -72,7 +72,10 @@ class MemoryGrowth:
         self.start = kilobytes("VmRSS:")
 
     def bytes(self):
-        return (kilobytes("VmHWM:") - self.start) * 1024
+        return self.peak_bytes() - self.start * 1024
+
+    def peak_bytes(self):
+        return kilobytes("VmHWM:") * 1024
 
 
 def measure(seconds, step):
@@ -105,4 +108,5 @@ def answer(peer, version, name, threads, seconds, growth, state_bytes, step, **m
         "peer": peer, "workload": name, "threads": threads, "steps": len(times),
         "median_ms": quantile(0.5), "p10_ms": quantile(0.1), "p90_ms": quantile(0.9),
         "state_bytes": state_bytes, "growth_bytes": growth.bytes() - state_bytes,
+        "peak_bytes": growth.peak_bytes(),
         "version": version, **more}))

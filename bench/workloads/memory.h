@@ -17,7 +17,10 @@ class MemoryGrowth {
   }
 
   /// From the construction to the peak since.
-  std::int64_t bytes() const { return (kilobytes("VmHWM:") - start_) * 1024; }
+  std::int64_t bytes() const { return peak_bytes() - start_ * 1024; }
+
+  /// All that is resident at that peak, libraries and data included.
+  std::int64_t peak_bytes() const { return kilobytes("VmHWM:") * 1024; }
 
  private:
   static std::int64_t kilobytes(const std::string& key) {
@@ -29,7 +32,7 @@ class MemoryGrowth {
     return 0;
   }
 
-  std::int64_t start_;
+  std::int64_t start_;  ///< KiB
 };
 
 }  // namespace gradmill::bench

@@ -11,6 +11,7 @@
 #include <gradmill/runtime/flow.h>
 #include <gradmill/runtime/held_signals.h>
 #include <gradmill/runtime/sequential_onednn.h>
+#include <gradmill/runtime/short_slice.h>
 #include <gradmill/runtime/task_order.h>
 #include <gradmill/runtime/tasks.h>
 
@@ -19,20 +20,17 @@ namespace {
 
 constexpr std::uint64_t kNoFailure = std::numeric_limits<std::uint64_t>::max();
 
-// A step with its pointers in place: all that running it takes, on one cache line. The pointers to
-// its buffers lie in one block with those of the other steps.
-struct alignas(kBufferAlignment) BoundStep {
+// A step with its pointers in place: all that running it takes, two to a cache line.
+struct alignas(kBufferAlignment / 2) BoundStep {
   const Kernel* kernel = nullptr;
-  void** inputs = nullptr;
-  void** outputs = nullptr;
-  std::byte* workspace = nullptr;
-  std::int64_t tiles = 1;
-  std::atomic<std::int64_t>* next_tile = nullptr;  // shared by the runners of a task with several
-  int index = 0;                                   // in plan order
-  int phase = 0;
+  void** buffers = nullptr;  // the workspace, then the inputs, then the outputs
+  std::int32_t inputs = 0;
+  std::int32_t tiles = 1;
+  std::int32_t counter = -1;  // of tiles, where the runners of the task share them
+  std::int16_t phase = 0;
   bool continues = false;  // the step after it in memory belongs to the same task
 };
-static_assert(sizeof(BoundStep) == kBufferAlignment);
+static_assert(sizeof(BoundStep) == kBufferAlignment / 2);
 
 // The failure that is first in plan order, whatever the schedule.
 class FirstFailure {
@@ -40,6 +38,7 @@ class FirstFailure {
   static std::uint64_t key(int step, std::int64_t tile) {
     return static_cast<std::uint64_t>(step) << 40U | static_cast<std::uint64_t>(tile);
   }
+  bool happened() const { return first_.load(std::memory_order_acquire) != kNoFailure; }
   bool precedes(std::uint64_t key) const { return first_.load(std::memory_order_acquire) < key; }
   void record(std::uint64_t key) noexcept {
     const std::lock_guard lock(mutex_);
@@ -59,6 +58,13 @@ class FirstFailure {
   std::exception_ptr error_;
 };
 
+template <class T>
+T narrow(std::int64_t number) {
+  check(std::in_range<T>(number),
+        "a step of a plan has too many inputs, tiles or phases: ", number);
+  return static_cast<T>(number);
+}
+
 // On a cache line of its own: runners of one task count tiles here.
 struct alignas(kBufferAlignment) TileCounter {
   std::atomic<std::int64_t> next = 0;
@@ -73,6 +79,10 @@ struct Executor::Impl : FlowBody {
   std::byte* scratch_of(int slot) const {
     return scratch + scratch_stride * static_cast<std::size_t>(slot);
   }
+  KernelRun kernel_run(const BoundStep& step, int slot) const {
+    return {step.buffers + 1, step.buffers + 1 + step.inputs,
+            static_cast<std::byte*>(step.buffers[0]), scratch_of(slot), info};
+  }
   void run_tile(const BoundStep& step, std::int64_t tile, const KernelRun& run) noexcept;
   void run_serially();
   void run(int first, int slot) noexcept override;
@@ -82,7 +92,8 @@ struct Executor::Impl : FlowBody {
   Arena arena;
   std::vector<void*> addresses;      // one a buffer
   std::vector<BoundStep> steps;      // task by task; a task goes by the place of its first step
-  std::vector<void*> bound_buffers;  // the inputs and outputs of all steps
+  std::vector<int> plan_order;       // of each of these its place in the plan
+  std::vector<void*> bound_buffers;  // those of all steps
   std::vector<std::vector<void**>> readers;  // one a buffer: what to patch when a feed is bound
   std::byte* scratch = nullptr;
   std::size_t scratch_stride = 0;
@@ -136,7 +147,7 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
 
 void Executor::Impl::bind_steps(const std::vector<Task>& tasks) {
   std::size_t pointers = 0;
-  for (const PlanStep& step : plan->steps) pointers += step.inputs.size() + step.outputs.size();
+  for (const PlanStep& step : plan->steps) pointers += 1 + step.inputs.size() + step.outputs.size();
   bound_buffers.reserve(pointers);  // so that none moves
   readers.resize(plan->buffers.size());
   steps.reserve(plan->steps.size());
@@ -145,25 +156,23 @@ void Executor::Impl::bind_steps(const std::vector<Task>& tasks) {
     for (const int index : tasks[task].steps) {
       const PlanStep& step = plan->steps[static_cast<std::size_t>(index)];
       BoundStep& bound = steps.emplace_back();
+      plan_order.push_back(index);
       bound.kernel = step.kernel.get();
-      bound.index = index;
-      bound.phase = step.kernel_phase;
-      bound.tiles = step.tiles;
+      bound.buffers = bound_buffers.data() + bound_buffers.size();
+      bound.inputs = narrow<std::int32_t>(static_cast<std::int64_t>(step.inputs.size()));
+      bound.tiles = narrow<std::int32_t>(step.tiles);
+      bound.phase = narrow<std::int16_t>(step.kernel_phase);
       bound.continues = index != tasks[task].steps.back();
-      if (tasks[task].runners > 1) bound.next_tile = &counters[task].next;
-      bound.inputs = bound_buffers.data() + bound_buffers.size();
+      if (tasks[task].runners > 1) bound.counter = static_cast<std::int32_t>(task);
+      bound_buffers.push_back(
+          step.workspace < 0 ? nullptr : addresses[static_cast<std::size_t>(step.workspace)]);
       for (const int buffer : step.inputs) {
         const auto at = static_cast<std::size_t>(buffer);
         bound_buffers.push_back(addresses[at]);
         readers[at].push_back(&bound_buffers.back());
       }
-      bound.outputs = bound_buffers.data() + bound_buffers.size();
       for (const int buffer : step.outputs) {
         bound_buffers.push_back(addresses[static_cast<std::size_t>(buffer)]);
-      }
-      if (step.workspace >= 0) {
-        bound.workspace =
-            static_cast<std::byte*>(addresses[static_cast<std::size_t>(step.workspace)]);
       }
     }
   }
@@ -171,19 +180,21 @@ void Executor::Impl::bind_steps(const std::vector<Task>& tasks) {
 
 void Executor::Impl::run_tile(const BoundStep& step, std::int64_t tile,
                               const KernelRun& run) noexcept {
-  const std::uint64_t key = FirstFailure::key(step.index, tile);
-  if (failure.precedes(key)) return;
+  const auto key = [&] {
+    return FirstFailure::key(plan_order[static_cast<std::size_t>(&step - steps.data())], tile);
+  };
+  if (failure.happened() && failure.precedes(key())) return;
   try {
     step.kernel->run(step.phase, tile, run);
   } catch (...) {
-    failure.record(key);
+    failure.record(key());
   }
 }
 
 // In plan order the first failure to happen is the first of all: nothing else needs to run.
 void Executor::Impl::run_serially() {
   for (const BoundStep& step : steps) {
-    const KernelRun run(step.inputs, step.outputs, step.workspace, scratch, info);
+    const KernelRun run = kernel_run(step, 0);
     for (std::int64_t tile = 0; tile < step.tiles; ++tile) {
       step.kernel->run(step.phase, tile, run);
     }
@@ -194,16 +205,17 @@ void Executor::Impl::run(int first, int slot) noexcept {
   TaskOrder::enter(this);
   order->task_begins(first);
   const BoundStep* step = &steps[static_cast<std::size_t>(first)];
-  if (step->next_tile != nullptr) {
-    const KernelRun run(step->inputs, step->outputs, step->workspace, scratch_of(slot), info);
+  if (step->counter >= 0) {
+    std::atomic<std::int64_t>& next = counters[static_cast<std::size_t>(step->counter)].next;
+    const KernelRun run = kernel_run(*step, slot);
     for (;;) {
-      const std::int64_t tile = step->next_tile->fetch_add(1, std::memory_order_relaxed);
+      const std::int64_t tile = next.fetch_add(1, std::memory_order_relaxed);
       if (tile >= step->tiles) break;
       run_tile(*step, tile, run);
     }
   } else {
     for (;; ++step) {
-      const KernelRun run(step->inputs, step->outputs, step->workspace, scratch_of(slot), info);
+      const KernelRun run = kernel_run(*step, slot);
       for (std::int64_t tile = 0; tile < step->tiles; ++tile) run_tile(*step, tile, run);
       if (!step->continues) break;
     }
@@ -213,7 +225,8 @@ void Executor::Impl::run(int first, int slot) noexcept {
 
 void Executor::Impl::finish(int first) noexcept {
   TaskOrder::enter(this);
-  steps[static_cast<std::size_t>(first)].next_tile->store(0, std::memory_order_relaxed);
+  const auto counter = static_cast<std::size_t>(steps[static_cast<std::size_t>(first)].counter);
+  counters[counter].next.store(0, std::memory_order_relaxed);
   order->task_ends(first);
 }
 
@@ -237,6 +250,7 @@ void Executor::run(const StepInfo& info) {
     impl_->run_serially();
     return;
   }
+  const ShortSlice slice;
   impl_->order->run_begins();
   impl_->flow->run();
   impl_->order->run_ends();

@@ -37,8 +37,8 @@ std::vector<int> in_order_of_release(std::vector<int> released,
          i < released.size() && task(released[i]).urgency == urgency; ++i) {
       equals.insert(equals.end(), static_cast<std::size_t>(task(released[i]).runners), released[i]);
     }
-    const std::size_t more = kept.size() <= stolen.size() ? (equals.size() + 1) / 2
-                                                          : equals.size() / 2;
+    const std::size_t more =
+        kept.size() <= stolen.size() ? (equals.size() + 1) / 2 : equals.size() / 2;
     const auto middle = equals.begin() + static_cast<std::ptrdiff_t>(more);
     kept.insert(kept.end(), equals.begin(), middle);
     stolen.insert(stolen.end(), middle, equals.end());

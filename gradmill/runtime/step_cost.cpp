@@ -11,7 +11,8 @@ namespace {
 constexpr double kFlopsPerSecond = 60e9;
 constexpr double kBytesPerSecond = 20e9;
 constexpr double kTileSeconds = 0.1e-6;
-// The least work that pays for a second thread.
+// A task's dispatch, and the least work that pays for a second thread.
+constexpr double kDispatchSeconds = 1e-6;
 constexpr double kWorthSharingSeconds = 5e-6;
 
 bool cost_is_known(const PlanStep& step) { return step.flops > 0 || step.bytes_moved > 0; }

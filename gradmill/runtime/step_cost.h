@@ -6,9 +6,6 @@
 
 namespace gradmill {
 
-/// What dispatching a task takes, in seconds.
-inline constexpr double kDispatchSeconds = 1e-6;
-
 /// A rough time for one step on one thread, in seconds, for decisions about dispatch only: results
 /// never depend on it. 0 when the step says nothing of its cost.
 double estimated_seconds(const PlanStep& step);

@@ -16,10 +16,8 @@ void find_urgency(std::vector<Task>& tasks, const Plan& plan) {
   for (std::size_t i = tasks.size(); i-- > 0;) {
     Task& task = tasks[i];
     // So far the longest path of those that begin after it.
-    task.urgency += kDispatchSeconds;
     for (const int step : task.steps) {
-      task.urgency +=
-          estimated_seconds(plan.steps[static_cast<std::size_t>(step)]) / task.runners;
+      task.urgency += estimated_seconds(plan.steps[static_cast<std::size_t>(step)]) / task.runners;
     }
     for (const int p : task.predecessors) {
       double& after = tasks[static_cast<std::size_t>(p)].urgency;

@@ -14,12 +14,14 @@ struct Task {
   std::vector<int> steps;
   int runners = 1;
   std::vector<int> predecessors;  ///< tasks, each before this one
-  double urgency = 0;  ///< estimated seconds from its begin to the end of the longest path after it
+  /// Estimated seconds from its begin to the end of the longest path after it; 0 where no step of
+  /// it says what it costs.
+  double urgency = 0;
 };
 
-/// How `threads` threads run a plan. One task are the steps of a chain that only one thread is worth
-/// waking for, and small steps, up to a few microseconds together, none of which waits for more
-/// than the first of them does.
+/// How `threads` threads run a plan. One task are the steps of a chain that only one thread is
+/// worth waking for, and small steps, up to a few microseconds together, none of which waits for
+/// more than the first of them does.
 std::vector<Task> make_tasks(const Plan& plan, int threads);
 
 /// All steps as one task, for one thread.

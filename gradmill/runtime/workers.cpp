@@ -11,6 +11,7 @@
 #include <gradmill/runtime/held_signals.h>
 #include <gradmill/runtime/log.h>
 #include <gradmill/runtime/sequential_onednn.h>
+#include <gradmill/runtime/short_slice.h>
 
 namespace gradmill {
 
@@ -80,6 +81,7 @@ class Workers::Entry : public tbb::task_scheduler_observer {
  private:
   struct Guard {
     HeldSignals held;
+    ShortSlice slice;
     SequentialOneDnn sequential;
   };
   static std::optional<Guard>& guard() {
@@ -88,8 +90,12 @@ class Workers::Entry : public tbb::task_scheduler_observer {
   }
 };
 
+// High priority, since oneTBB has one pool of workers for all arenas: a program's own loop on every
+// core would otherwise keep them, and leave a step to its caller alone.
 Workers::Workers(int threads)
-    : threads_(threads), limit_(std::make_unique<Limit>(threads)), arena_(threads, 1) {
+    : threads_(threads),
+      limit_(std::make_unique<Limit>(threads)),
+      arena_(threads, 1, tbb::task_arena::priority::high) {
   check(threads >= 1, "threads: at least 1 is needed, got ", threads);
   arena_.initialize();
   entry_ = std::make_unique<Entry>(arena_);

@@ -10,7 +10,8 @@
 namespace gradmill {
 
 /// A task arena with its threads: the caller's, which joins by `execute`, and workers. Every one of
-/// them runs oneDNN sequentially while it is inside, and the workers hold signals.
+/// them runs oneDNN sequentially while it is inside, and the workers hold signals. Workers come
+/// here before they go to arenas of normal priority.
 class Workers {
  public:
   /// `threads` at least 1. Where that is more than oneTBB would give, the process-wide limit is

@@ -54,20 +54,20 @@ TEST(Replay, AFanOutIsSharedByAllWorkersInRounds) {
 }
 
 TEST(Replay, OfTwoChainsTheLongerGoesFirst) {
-  // 0 - 2 - 4 of 1 ms each, 1 - 3 - 5 of 2 ms each, and four single ones of 1 ms.
-  const Steps steps = {{.name = "short 1", .tile_ms = {1}},
+  // Three single tiles of 1 ms, a chain of 1 ms each, and one of 2 ms each.
+  const Steps steps = {{.name = "singles", .tile_ms = {1, 1, 1}},
+                       {.name = "short 1", .tile_ms = {1}},
                        {.name = "long 1", .tile_ms = {2}},
-                       {.name = "short 2", .tile_ms = {1}, .predecessors = {0}},
-                       {.name = "long 2", .tile_ms = {2}, .predecessors = {1}},
-                       {.name = "short 3", .tile_ms = {1}, .predecessors = {2}},
-                       {.name = "long 3", .tile_ms = {2}, .predecessors = {3}},
-                       {.name = "singles", .tile_ms = {1, 1, 1}}};
-  EXPECT_DOUBLE_EQ(ms(steps, 1), 3 + 6 + 3);
-  // The long chain fills one worker, all the rest the other: in plan order it would take 7.
+                       {.name = "short 2", .tile_ms = {1}, .predecessors = {1}},
+                       {.name = "long 2", .tile_ms = {2}, .predecessors = {2}},
+                       {.name = "short 3", .tile_ms = {1}, .predecessors = {3}},
+                       {.name = "long 3", .tile_ms = {2}, .predecessors = {4}}};
+  EXPECT_DOUBLE_EQ(ms(steps, 1), 3 + 3 + 6);
+  // The long chain fills one worker, all the rest the other: in plan order it would take 8.
   EXPECT_DOUBLE_EQ(ms(steps, 2), 6);
   EXPECT_DOUBLE_EQ(ms(steps, 3), 6);
   EXPECT_DOUBLE_EQ(critical_path(steps).ms, 6);
-  EXPECT_THAT(critical_path(steps).steps, ElementsAre(1, 3, 5));
+  EXPECT_THAT(critical_path(steps).steps, ElementsAre(2, 4, 6));
 }
 
 TEST(Replay, AStepWaitsForEveryTileOfEveryPredecessor) {

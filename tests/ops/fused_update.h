@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,7 @@ inline void expect_same(const Contents& actual, const Contents& expected) {
 struct Rule {
   const char* name;
   std::shared_ptr<const Optimizer> optimizer;
+  friend std::ostream& operator<<(std::ostream& out, const Rule& rule) { return out << rule.name; }
 };
 
 inline std::vector<Rule> rules() {

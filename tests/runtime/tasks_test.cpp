@@ -30,8 +30,8 @@ Plan plan_of(std::vector<PlanStep> steps) {
 }
 
 TEST(Tasks, AChainIsOne) {
-  const auto tasks =
-      make_tasks(plan_of({step(kLarge, {}), step(kLarge, {0}), step(0, {1}), step(kSmall, {2})}), 2);
+  const auto tasks = make_tasks(
+      plan_of({step(kLarge, {}), step(kLarge, {0}), step(0, {1}), step(kSmall, {2})}), 2);
   ASSERT_EQ(tasks.size(), 1U);
   EXPECT_THAT(tasks[0].steps, ElementsAre(0, 1, 2, 3));
 }
@@ -55,10 +55,10 @@ TEST(Tasks, SmallStepsThatWaitForTheSameAreOne) {
 
 // Otherwise steps 1 and 4, which waits for it, would have to wait for 2 as well.
 TEST(Tasks, NoneWaitsForMoreThanItsOwn) {
-  const auto tasks = make_tasks(plan_of({step(kLarge, {}, 8), step(kSmall, {0}),
-                                         step(kLarge, {}, 8), step(kSmall, {0, 2}),
-                                         step(kLarge, {1}, 8)}),
-                                2);
+  const auto tasks =
+      make_tasks(plan_of({step(kLarge, {}, 8), step(kSmall, {0}), step(kLarge, {}, 8),
+                          step(kSmall, {0, 2}), step(kLarge, {1}, 8)}),
+                 2);
   ASSERT_EQ(tasks.size(), 5U);
   EXPECT_THAT(tasks[1].steps, ElementsAre(1));
   EXPECT_THAT(tasks[3].predecessors, ElementsAre(0, 2));
@@ -79,10 +79,9 @@ TEST(Tasks, WhatSaysNothingOfItsCostIsAlone) {
 }
 
 TEST(Tasks, TheLongerThePathThatFollowsTheMoreUrgent) {
-  const auto tasks = make_tasks(
-      plan_of({step(kLarge, {}, 8), step(kLarge, {0}, 8), step(kLarge, {0}, 8),
-               step(kLarge, {2}, 8)}),
-      2);
+  const auto tasks = make_tasks(plan_of({step(kLarge, {}, 8), step(kLarge, {0}, 8),
+                                         step(kLarge, {0}, 8), step(kLarge, {2}, 8)}),
+                                2);
   ASSERT_EQ(tasks.size(), 4U);
   EXPECT_GT(tasks[0].urgency, tasks[2].urgency);
   EXPECT_GT(tasks[2].urgency, tasks[1].urgency);

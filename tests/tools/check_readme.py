@@ -47,8 +47,8 @@ def main():
     found += [f"the table of ops has {op} in {told[op]}, the headers have not"
               for op in told if there.get(op) != told[op]]
 
-    known = {"--install", "--build", "--all", "--benchmark"}  # of cmake, tools/test.sh, benchmarks
-    for sub in ([], ["train"], ["eval"], ["plan"], ["gradcheck"]):
+    known = {"--install", "--build", "--all"}  # of cmake, tools/test.sh
+    for sub in ([], ["train"], ["eval"], ["plan"], ["gradcheck"], ["bench"], ["tune"]):
         text = subprocess.run([command, *sub, "--help"], check=True, text=True,
                               stdout=subprocess.PIPE).stdout
         known |= set(re.findall(r"--[a-z][a-z-]*", text))

@@ -10,7 +10,7 @@ from support import COMMAND, TIMEOUT, CommandTest, read_safetensors, small_train
 
 class Options(CommandTest):
     def test_help_and_version(self):
-        for command in ([], ["train"], ["eval"], ["plan"], ["gradcheck"]):
+        for command in ([], ["train"], ["eval"], ["plan"], ["gradcheck"], ["bench"], ["tune"]):
             self.assertIn("--help", self.assert_runs(*command, "--help").stdout)
         self.assertRegex(self.assert_runs("--version").stdout, r"^gradmill \d+\.\d+\.\d+\n$")
 
@@ -46,6 +46,7 @@ class Options(CommandTest):
             ("--epochs", ""),
             ("--save", ""),
             ("--metrics", ""),
+            ("--tuning", ""),
             ("--log-level", "loud"),
         ):
             with self.subTest(option=option, value=value):

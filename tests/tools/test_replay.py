@@ -43,7 +43,8 @@ class Replay(CommandTest):
         self.assert_refused(["bench", "--replay", "two"], "--replay")
         self.assert_refused(["bench", "--replay", "2", "--workload", "nothing"], "nothing", "mlp")
         json = self.path("out.json")
-        self.assert_refused(["bench", "--replay", "2", "--json", json], "--replay", "--workload")
+        self.assert_refused(["bench", "--replay", "2", "--json", json], "--replay", "--json")
+        self.assert_refused(["bench", "--replay", "2", "--workload", "compile"], "compile", "tiles")
 
 
 if __name__ == "__main__":

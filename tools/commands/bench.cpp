@@ -5,34 +5,47 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <set>
+#include <utility>
 
 #include <gradmill/runtime/cpus.h>
 #include <gradmill/runtime/error.h>
 
+#include "commands/bench_figures.h"
+#include "commands/bench_json.h"
 #include "commands/bench_measure.h"
+#include "commands/bench_memory.h"
 #include "commands/bench_peer.h"
 #include "commands/bench_rows.h"
 #include "commands/bench_table.h"
 #include "commands/commands.h"
+#include "commands/tuning_file.h"
 #include "workloads/workload.h"
 
 namespace gradmill {
 namespace {
 
-/// Without threads given: 1 and all.
+/// In ascending order, each once; without any given, 1 and all.
 std::vector<int> threads_of(const BenchOptions& options) {
-  if (!options.threads.empty()) return options.threads;
-  const int all = allowed_cpus();
-  return all == 1 ? std::vector{1} : std::vector{1, all};
+  std::set<int> threads(options.threads.begin(), options.threads.end());
+  if (threads.empty()) threads = {1, allowed_cpus()};
+  return {threads.begin(), threads.end()};
 }
 
-void check_workloads(const std::vector<std::string>& names) {
-  const std::vector<std::string> known = bench::workload_names();
+/// All that can be measured, in the order of the tables.
+std::vector<std::string> all_workloads() {
+  std::vector<std::string> names = bench::workload_names();
+  for (const std::string& name : figure_workloads()) names.push_back(name);
+  return names;
+}
+
+void check_workloads(const char* option, const std::vector<std::string>& names) {
+  const std::vector<std::string> known = all_workloads();
   for (const std::string& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
     std::string all;
     for (const std::string& other : known) all += (all.empty() ? "" : ", ") + other;
-    fail("--workload ", name, ": there are ", all);
+    fail(option, " ", name, ": there are ", all);
   }
 }
 
@@ -42,12 +55,6 @@ void write_json(const std::string& path, const std::string& text) {
   check(out.is_open(), "--json ", path, ": cannot be written: ", std::strerror(errno));
   out << text << std::flush;
   if (!out) throw Failure(cat("--json ", path, ": ", std::strerror(errno)));
-}
-
-const BenchRow* one_thread_row(const std::vector<BenchRow>& rows, const std::string& workload) {
-  const auto found = std::ranges::find_if(
-      rows, [&](const BenchRow& row) { return row.workload == workload && row.threads == 1; });
-  return found == rows.end() ? nullptr : &*found;
 }
 
 /// Throws Failure naming the peers that failed, if any.
@@ -63,43 +70,91 @@ void check_peers(const std::vector<BenchRow>& rows) {
   if (!failed.empty()) throw Failure("peers failed: " + failed);
 }
 
-int compare(const BenchOptions& options) {
-  check_workloads(options.workloads);
-  const std::vector<Peer> peers =
-      options.peers.empty() ? std::vector<Peer>{} : find_peers(options.peers);
-  const Machine machine = this_machine();
-  std::vector<BenchRow> rows;
-  if (!options.json.empty()) write_json(options.json, bench_json(machine, options, rows));
-  std::cout << bench_header(machine, options) << std::flush;
-  for (const std::string& workload :
-       options.workloads.empty() ? bench::workload_names() : options.workloads) {
-    for (const int threads : threads_of(options)) {
-      rows.push_back(measure_row(options, peers, workload, threads));
-      std::cout << bench_line(rows.back(), one_thread_row(rows, workload)) << std::flush;
-      // What is measured so far is not lost when the rest is cut short.
-      if (!options.json.empty()) write_json(options.json, bench_json(machine, options, rows));
+/// Everything that was asked for, told as it comes.
+class Comparison {
+ public:
+  Comparison(const BenchOptions& options, std::vector<Peer> peers)
+      : options_(options), peers_(std::move(peers)) {}
+
+  void run() {
+    keep();
+    std::cout << bench_header(machine_, options_) << std::flush;
+    const std::vector<std::string> workloads =
+        options_.workloads.empty() ? all_workloads() : options_.workloads;
+    for (const std::string& workload : workloads) {
+      if (gives_figures(workload)) {
+        for (FigureRow& row : measure_figure_rows(options_, workload, threads_of(options_))) {
+          figures_.push_back(std::move(row));
+        }
+        keep();
+        continue;
+      }
+      for (const int threads : threads_of(options_)) {
+        rows_.push_back(measure_row(options_, peers_, workload, threads));
+        if (rows_.size() == 1) std::cout << bench_titles(options_);
+        std::cout << bench_line(rows_.back(), one_thread_row(rows_, workload)) << std::flush;
+        keep();
+      }
     }
+    if (!rows_.empty()) {
+      std::cout << limits_table(rows_) << memory_table(rows_) << peers_table(rows_);
+    }
+    std::cout << figures_table(figures_);
+    check_peers(rows_);
   }
-  std::cout << limits_table(rows) << peers_table(rows);
-  check_peers(rows);
-  return 0;
+
+ private:
+  /// What is measured so far is not lost when the rest is cut short.
+  void keep() const {
+    if (options_.json.empty()) return;
+    write_json(options_.json, bench_json(machine_, options_, rows_, figures_));
+  }
+
+  const BenchOptions& options_;
+  std::vector<Peer> peers_;
+  Machine machine_ = this_machine();
+  std::vector<BenchRow> rows_;
+  std::vector<FigureRow> figures_;
+};
+
+/// --measure and --measure-limit.
+int measure_here(const BenchOptions& options) {
+  const bool step = !options.measure.empty();
+  const char* option = step ? "--measure" : "--measure-limit";
+  const std::string& name = step ? options.measure : options.measure_limit;
+  check(!step || options.measure_limit.empty(), "--measure and --measure-limit: one at a time");
+  check(options.threads.size() <= 1, option, " takes one number of threads");
+  check(options.workloads.empty() && options.peers.empty() && options.json.empty(), option,
+        " goes with none of --workload, --peers and --json");
+  check_workloads(option, {name});
+  const int threads = threads_of(options).back();
+  if (gives_figures(name)) {
+    check(step, option, " ", name, ": is no step, and has no limit");
+    return measure_figures(name, threads);
+  }
+  return step ? measure_workload(name, threads, options.seconds, options.tuning)
+              : measure_workload_limit(name, threads, options.seconds);
+}
+
+int replay_here(const BenchOptions& options) {
+  check(options.peers.empty() && options.json.empty(),
+        "--replay goes with none of --peers and --json");
+  for (const std::string& name : options.workloads) {
+    check(!gives_figures(name), "--replay: ", name, " is no step, and has no tiles");
+  }
+  return replay_bench(options);
 }
 
 }  // namespace
 
 int run_bench(const BenchOptions& options) {
-  if (!options.replay.empty()) {
-    check_workloads(options.workloads);
-    return replay_bench(options);
-  }
-  const bool one = !options.measure.empty();
-  if (!one && options.measure_limit.empty()) return compare(options);
-  const std::vector<int> threads = threads_of(options);
-  check(!one || options.measure_limit.empty(), "--measure and --measure-limit: one at a time");
-  check(options.threads.size() <= 1, one ? "--measure" : "--measure-limit",
-        " takes one number of threads");
-  return one ? measure_workload(options.measure, threads.back(), options.seconds)
-             : measure_workload_limit(options.measure_limit, threads.back(), options.seconds);
+  load_tuning(options.tuning);  // refused before anything is measured
+  if (!options.measure.empty() || !options.measure_limit.empty()) return measure_here(options);
+  check_workloads("--workload", options.workloads);
+  if (!options.replay.empty()) return replay_here(options);
+  Comparison(options, options.peers.empty() ? std::vector<Peer>{} : find_peers(options.peers))
+      .run();
+  return 0;
 }
 
 }  // namespace gradmill

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <gradmill/runtime/cpus.h>
+#include <gradmill/runtime/error.h>
 
 namespace gradmill {
 namespace {
@@ -31,5 +32,10 @@ std::string instructions() {
 }  // namespace
 
 Machine this_machine() { return {processor(), instructions(), allowed_cpus()}; }
+
+std::string to_string(const Machine& machine) {
+  return cat(machine.processor, " (", machine.instructions, "), ", machine.cores,
+             machine.cores == 1 ? " core" : " cores");
+}
 
 }  // namespace gradmill

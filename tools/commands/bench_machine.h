@@ -13,4 +13,7 @@ struct Machine {
 
 Machine this_machine();
 
+/// "AMD EPYC (AVX2), 2 cores".
+std::string to_string(const Machine& machine);
+
 }  // namespace gradmill

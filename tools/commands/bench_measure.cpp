@@ -6,6 +6,7 @@
 
 #include <gradmill/gradmill.h>
 
+#include "commands/tuning_file.h"
 #include "workloads/clock.h"
 #include "workloads/limit.h"
 #include "workloads/memory.h"
@@ -29,17 +30,31 @@ Json product_json(const bench::Limit::Row& row) {
           {"choice", row.time.choice}};
 }
 
+/// What the step would take without fusion and without reuse.
+std::size_t unfused_unshared_bytes(const bench::Workload& workload, const Session& session) {
+  SessionOptions options = workload.options;
+  options.threads = 1;
+  options.parameters = session.parameters();
+  options.rewrites.fuse = false;
+  return Session(workload.graph, options).plan().unshared_bytes;
+}
+
 }  // namespace
 
-int measure_workload(const std::string& name, int threads, double seconds) {
+int measure_workload(const std::string& name, int threads, double seconds,
+                     const std::string& tuning) {
   const std::unique_ptr<bench::Workload> workload = bench::make_workload(name);
   const bench::MemoryGrowth growth;
   SessionOptions options = workload->options;
   options.threads = threads;
+  options.tuning = load_tuning(tuning);
   Session session(workload->graph, options);
   const std::vector<std::vector<Feed>>& batches = workload->batches;
   const bench::StepTimes times = bench::measure_steps(
       seconds, [&](int i) { session.run(batches[static_cast<std::size_t>(i) % batches.size()]); });
+
+  const std::int64_t grown = growth.bytes();
+  const std::int64_t peak = growth.peak_bytes();
 
   const Plan& plan = session.plan();
   double moved = 0;
@@ -53,9 +68,11 @@ int measure_workload(const std::string& name, int threads, double seconds) {
                      {"p10_ms", times.p10_ms},
                      {"p90_ms", times.p90_ms},
                      {"state_bytes", variables},
-                     {"growth_bytes", growth.bytes() - variables},
+                     {"growth_bytes", grown - variables},
+                     {"peak_bytes", peak},
                      {"planned_bytes", plan.arena_bytes},
                      {"unshared_bytes", plan.unshared_bytes},
+                     {"unfused_unshared_bytes", unfused_unshared_bytes(*workload, session)},
                      {"flops", bench::product_flops(*workload)},
                      {"moved_bytes", moved},
                      {"plan_steps", plan.steps.size()},

@@ -25,6 +25,17 @@ std::string last_line(std::string text) {
   return text.substr(text.rfind('\n') + 1);
 }
 
+/// What a program wrote, fit to be quoted in a line: it may be anything.
+std::string quoted(std::string text, std::size_t most) {
+  constexpr char kFirst = ' ';
+  constexpr char kLast = '~';
+  if (text.size() > most) text.resize(most);
+  for (char& c : text) {
+    if (c < kFirst || c > kLast) c = '?';
+  }
+  return text;
+}
+
 std::vector<PeerSetting> settings_of(const fs::path& program) {
   std::vector<PeerSetting> settings = {{"defaults", {}},
                                        {"passive", {{"OMP_WAIT_POLICY", "passive"}}}};
@@ -33,7 +44,8 @@ std::vector<PeerSetting> settings_of(const fs::path& program) {
   if (!file) return settings;
   try {
     const Json json = Json::parse(file);
-    for (const auto& [name, environment] : json.items()) {
+    const auto settings_json = json.get<std::map<std::string, Json>>();
+    for (const auto& [name, environment] : settings_json) {
       settings.push_back({name, environment.get<std::map<std::string, std::string>>()});
     }
   } catch (const Json::exception& error) {
@@ -62,13 +74,14 @@ Sample parse_sample(const std::string& out) {
   const std::string line = last_line(out);
   try {
     const Json json = Json::parse(line);
-    Sample sample{json.at("median_ms").get<double>(), {}, line};
+    Sample sample{json.at("median_ms").get<double>(), {}, {}, line};
     if (json.contains("growth_bytes")) sample.growth_bytes = json["growth_bytes"].get<double>();
+    if (json.contains("peak_bytes")) sample.peak_bytes = json["peak_bytes"].get<double>();
     check(std::isfinite(sample.median_ms) && sample.median_ms > 0, "median_ms is ",
           sample.median_ms);
     return sample;
   } catch (const Json::exception&) {
-    fail("answered '", line.substr(0, 60), "', not JSON with median_ms");
+    fail("answered '", quoted(line, 60), "', not JSON with median_ms");
   }
 }
 
@@ -86,7 +99,7 @@ PeerAnswer ask(const Peer& peer, const PeerSetting& setting, const std::string& 
   } else if (result.status == kNoTwin) {
     answer.no_twin = true;
   } else if (result.status != 0) {
-    answer.problem = cat("exited with ", result.status, ": ", last_line(result.err).substr(0, 200));
+    answer.problem = cat("exited with ", result.status, ": ", quoted(last_line(result.err), 200));
   } else {
     try {
       answer.sample = parse_sample(result.out);

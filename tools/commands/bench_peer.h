@@ -11,6 +11,7 @@ namespace gradmill {
 struct Sample {
   double median_ms = 0;
   std::optional<double> growth_bytes;  ///< beyond parameters and optimizer state
+  std::optional<double> peak_bytes;    ///< resident at the most
   std::string json;                    ///< the line as it came
 };
 

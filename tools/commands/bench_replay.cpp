@@ -8,7 +8,9 @@
 
 #include <gradmill/runtime/error.h>
 
+#include "commands/bench_machine.h"
 #include "commands/commands.h"
+#include "commands/tuning_file.h"
 #include "workloads/replay.h"
 #include "workloads/tile_times.h"
 
@@ -80,12 +82,11 @@ void report(const std::string& name, const bench::TileTimes& times,
 }  // namespace
 
 int replay_bench(const BenchOptions& options) {
-  check(options.json.empty() && options.peers.empty() && options.measure.empty() &&
-            options.measure_limit.empty(),
-        "--replay takes --workload and --seconds only");
+  std::cout << to_string(this_machine()) << '\n';
   for (const std::string& name :
        options.workloads.empty() ? bench::workload_names() : options.workloads) {
     const std::unique_ptr<bench::Workload> workload = bench::make_workload(name);
+    workload->options.tuning = load_tuning(options.tuning);
     report(name, bench::measure_tiles(*workload, options.seconds), options.replay);
   }
   return 0;

@@ -15,12 +15,8 @@ namespace {
 
 constexpr double kScoutSeconds = 0.5;
 constexpr double kLeftBehind = 1.5;  // times the best peer's scouted step
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
+constexpr double kMega = 1e6;
+constexpr int kRefused = 2;
 
 double number(const std::string& json, const char* key) {
   return nlohmann::json::parse(json).at(key).get<double>();
@@ -62,19 +58,37 @@ std::vector<PeerRow*> contenders(BenchRow& row) {
   return best;
 }
 
+/// The median of an optional number of a peer's samples.
+std::optional<double> told(const PeerRow& peer, std::optional<double> Sample::*number) {
+  if (peer.rounds.empty()) return peer.scout ? (*peer.scout).*number : std::nullopt;
+  std::vector<double> values;
+  for (const Sample& sample : peer.rounds) {
+    if (sample.*number) values.push_back(*(sample.*number));
+  }
+  return values.empty() ? std::nullopt : std::optional(median(std::move(values)));
+}
+
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
 }  // namespace
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
 
 std::optional<double> PeerRow::ms() const {
   if (rounds.empty()) return scout ? std::optional(scout->median_ms) : std::nullopt;
   return median_of(rounds.size(), [&](std::size_t i) { return rounds[i].median_ms; });
 }
 
-std::optional<double> PeerRow::growth_bytes() const {
-  if (rounds.empty()) return scout ? scout->growth_bytes : std::nullopt;
-  if (!rounds.front().growth_bytes) return {};
-  return median_of(rounds.size(),
-                   [&](std::size_t i) { return rounds[i].growth_bytes.value_or(0); });
-}
+std::optional<double> PeerRow::growth_bytes() const { return told(*this, &Sample::growth_bytes); }
+
+std::optional<double> PeerRow::peak_bytes() const { return told(*this, &Sample::peak_bytes); }
 
 double BenchRow::ms() const {
   return median_of(ours.size(), [&](std::size_t i) { return ours[i].median_ms; });
@@ -108,6 +122,21 @@ double BenchRow::fraction_of_limit() const {
   });
 }
 
+double BenchRow::gflop_s() const { return our("flops") / ms() / kMega; }
+
+double BenchRow::gb_s() const { return our("moved_bytes") / ms() / kMega; }
+
+std::optional<double> BenchRow::scaling(const BenchRow* one_thread) const {
+  if (one_thread == nullptr) return {};
+  return one_thread->ms() / ms() / threads;
+}
+
+const BenchRow* one_thread_row(const std::vector<BenchRow>& rows, const std::string& workload) {
+  const auto found = std::ranges::find_if(
+      rows, [&](const BenchRow& row) { return row.workload == workload && row.threads == 1; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
 std::string own_line(const std::vector<std::string>& arguments, double timeout) {
   std::vector<std::string> command = {"/proc/self/exe", "bench"};
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -115,9 +144,9 @@ std::string own_line(const std::vector<std::string>& arguments, double timeout) 
   std::string what = "bench";
   for (const std::string& argument : arguments) what += " " + argument;
   if (result.timed_out) throw Failure(cat(what, ": took longer than ", timeout, " s"));
-  if (result.status != 0) {
-    throw Failure(cat(what, ": exited with ", result.status, ": ", result.err));
-  }
+  const std::string said = last_line(result.err);
+  check(result.status != kRefused, what, ": ", said);
+  if (result.status != 0) throw Failure(cat(what, ": exited with ", result.status, ": ", said));
   return result.out;
 }
 
@@ -126,8 +155,9 @@ BenchRow measure_row(const BenchOptions& options, const std::vector<Peer>& peers
   BenchRow row{workload, threads, {}, {}, {}};
   for (const Peer& peer : peers) scout(options, peer, row);
   const std::vector<PeerRow*> in_rounds = contenders(row);
-  const std::vector<std::string> how = {workload, "--threads", std::to_string(threads), "--seconds",
-                                        cat(options.seconds)};
+  std::vector<std::string> how = {workload, "--threads", std::to_string(threads), "--seconds",
+                                  cat(options.seconds)};
+  if (!options.tuning.empty()) how.insert(how.end(), {"--tuning", options.tuning});
   const auto own = [&](const char* what) {
     std::vector<std::string> arguments = {what};
     arguments.insert(arguments.end(), how.begin(), how.end());

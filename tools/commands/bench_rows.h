@@ -19,7 +19,9 @@ struct PeerRow {
 
   /// Milliseconds a step: the median of the rounds, or else the scouted.
   std::optional<double> ms() const;
+  /// The median of the rounds, or else the scouted; none where the peer does not tell.
   std::optional<double> growth_bytes() const;
+  std::optional<double> peak_bytes() const;
 };
 
 /// A workload at a number of threads: each sample is a process of its own.
@@ -40,7 +42,15 @@ struct BenchRow {
   double limit(const char* key) const;
   /// Limit over step, the median over rounds.
   double fraction_of_limit() const;
+  /// Operations of the step's products, and bytes that its kernels read and write, over its time.
+  double gflop_s() const;
+  double gb_s() const;
+  /// How many times as fast as `one_thread`, a thread; none without such a row.
+  std::optional<double> scaling(const BenchRow* one_thread) const;
 };
+
+/// The row of `workload` at one thread, null when there is none.
+const BenchRow* one_thread_row(const std::vector<BenchRow>& rows, const std::string& workload);
 
 /// Measures a row: each peer shortly under each of its settings, then, in turns, ours, the limit
 /// and each peer under its best setting, but for peers that were 1.5 times as slow as the best.
@@ -48,8 +58,11 @@ struct BenchRow {
 BenchRow measure_row(const BenchOptions& options, const std::vector<Peer>& peers,
                      const std::string& workload, int threads);
 
-/// Calls this program with `arguments` in a process of its own; its last line. Throws Failure when
-/// that fails.
+/// Calls this program's `bench` with `arguments` in a process of its own; its standard output.
+/// Throws Error when they are refused there, Failure when it fails.
 std::string own_line(const std::vector<std::string>& arguments, double timeout);
+
+/// `values` is not empty.
+double median(std::vector<double> values);
 
 }  // namespace gradmill

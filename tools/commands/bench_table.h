@@ -8,22 +8,20 @@
 
 namespace gradmill {
 
-/// What the table starts with: machine, versions, how it was measured, and the names of the
-/// columns.
+/// What everything starts with: machine, version, and how it was measured.
 std::string bench_header(const Machine& machine, const BenchOptions& options);
+
+/// The names of the main table's columns.
+std::string bench_titles(const BenchOptions& options);
 
 /// A row of the main table. `one_thread` is the workload's row at one thread, null when there is
 /// none.
 std::string bench_line(const BenchRow& row, const BenchRow* one_thread);
 
-/// What the machine reaches, and of what the limit of each row consists.
+/// What the machine reaches, of what the limit of each row consists, and where the step stands.
 std::string limits_table(const std::vector<BenchRow>& rows);
 
 /// All peers under all settings; empty without peers.
 std::string peers_table(const std::vector<BenchRow>& rows);
-
-/// Everything that was measured.
-std::string bench_json(const Machine& machine, const BenchOptions& options,
-                       const std::vector<BenchRow>& rows);
 
 }  // namespace gradmill

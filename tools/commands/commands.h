@@ -36,6 +36,7 @@ struct TrainOptions {
   std::string save;
   std::string metrics;
   bool check_finite = false;
+  std::string tuning;  ///< a file of `tune`; empty for none, here and below
 };
 
 struct EvalOptions {
@@ -43,6 +44,7 @@ struct EvalOptions {
   std::string data = kDefaultData;
   std::int64_t batch = 1000;
   int threads = 0;
+  std::string tuning;
 };
 
 struct PlanOptions {
@@ -50,6 +52,7 @@ struct PlanOptions {
   OptimizerOptions optimizer;
   std::string dot;
   std::string json;
+  std::string tuning;
 };
 
 struct GradcheckCommandOptions {
@@ -64,6 +67,7 @@ struct BenchOptions {
   std::vector<int> threads;            ///< empty for 1 and all cores
   std::string peers;                   ///< a folder of programs; empty for none
   std::string json;
+  std::string tuning;
   int rounds = 5;
   double seconds = 1.5;       ///< measured in each process
   double timeout = 300;       ///< seconds that a process may take

@@ -3,6 +3,7 @@
 #include <gradmill/runtime/error.h>
 
 #include "commands/commands.h"
+#include "commands/tuning_file.h"
 #include "data/image_dataset.h"
 #include "models/mlp_runner.h"
 
@@ -17,7 +18,8 @@ int eval(const EvalOptions& options) {
   check(sizes.back() == ImageDataset::kClasses, options.load, ": the model tells ", sizes.back(),
         " classes apart, and ", options.data, " has ", ImageDataset::kClasses);
 
-  MlpPass pass(sizes, options.batch, data.count(), {.threads = options.threads});
+  MlpPass pass(sizes, options.batch, data.count(),
+               {.threads = options.threads, .tuning = load_tuning(options.tuning)});
   pass.parameters()->load(options.load);
   const Evaluation result = evaluate(pass, data);
   std::printf("model          %s\nimages         %lld\ntest accuracy  %.4f\ntest loss      %.4f\n",

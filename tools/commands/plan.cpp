@@ -9,6 +9,7 @@
 
 #include "commands/commands.h"
 #include "commands/optimizer.h"
+#include "commands/tuning_file.h"
 #include "data/image_dataset.h"
 #include "models/mlp.h"
 
@@ -29,8 +30,9 @@ int plan(const PlanOptions& options) {
   constexpr std::int64_t kPixels = std::int64_t{28} * 28;
   const Mlp model(mlp_sizes(kPixels, options.model.hidden, ImageDataset::kClasses),
                   options.model.batch);
-  const Session session(model.graph,
-                        {.loss = model.loss, .optimizer = make_optimizer(options.optimizer)});
+  const Session session(model.graph, {.loss = model.loss,
+                                      .optimizer = make_optimizer(options.optimizer),
+                                      .tuning = load_tuning(options.tuning)});
   if (!options.dot.empty()) write_text("--dot", options.dot, plan_dot(session.plan()));
   if (!options.json.empty()) write_text("--json", options.json, plan_json(session.plan()));
   std::cout << plan_text(session.plan());

@@ -2,14 +2,16 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include <gradmill/runtime/error.h>
-#include <gradmill/runtime/safetensors.h>
 
 #include "commands/commands.h"
 #include "commands/optimizer.h"
+#include "commands/save_path.h"
+#include "commands/tuning_file.h"
 #include "data/image_dataset.h"
 #include "interrupt.h"
 #include "metrics.h"
@@ -21,14 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void check_save_path(const std::string& path) {
-  std::error_code ignored;
-  const auto status = std::filesystem::status(path, ignored);
-  check(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), "--save ",
-        path, ": is there, and is not a regular file");
-  check_writable(path);
-}
-
 /// One training, from the first step to the last.
 class Trainer {
  public:
@@ -37,11 +31,18 @@ class Trainer {
         train_data_(options.data, "train"),
         test_data_(options.data, "t10k"),
         sizes_(mlp_sizes(train_data_.pixels(), options.model.hidden, ImageDataset::kClasses)),
-        training_(sizes_, options.model.batch, train_data_.count(), training_options(options)),
+        tuning_(load_tuning(options.tuning)),
+        training_(sizes_, options.model.batch, train_data_.count(),
+                  {.optimizer = make_optimizer(options.optimizer),
+                   .threads = options.threads,
+                   .seed = options.seed,
+                   .check_finite = options.check_finite,
+                   .tuning = tuning_}),
         evaluation_(sizes_, EvalOptions{}.batch, test_data_.count(),
                     {.threads = options.threads,
                      .parameters = training_.parameters(),
-                     .check_finite = options.check_finite}),
+                     .check_finite = options.check_finite,
+                     .tuning = tuning_}),
         base_rate_(training_.runner(0).session().learning_rate()),
         progress_(options.epochs, train_data_.count()) {
     check(train_data_.rows() == test_data_.rows() && train_data_.columns() == test_data_.columns(),
@@ -66,13 +67,6 @@ class Trainer {
   }
 
  private:
-  static SessionOptions training_options(const TrainOptions& options) {
-    return {.optimizer = make_optimizer(options.optimizer),
-            .threads = options.threads,
-            .seed = options.seed,
-            .check_finite = options.check_finite};
-  }
-
   /// Whether it came to its end; Ctrl-C stops it after a step.
   bool run_epoch(int epoch) {
     const auto order = shuffled(train_data_.count(), options_.seed, epoch);
@@ -140,6 +134,7 @@ class Trainer {
   ImageDataset train_data_;
   ImageDataset test_data_;
   MlpSizes sizes_;
+  std::shared_ptr<const Tuning> tuning_;
   MlpPass training_;
   MlpPass evaluation_;
   double base_rate_;

@@ -6,6 +6,7 @@
 
 #include "commands/commands.h"
 #include "commands/optimizer.h"
+#include "commands/save_path.h"
 #include "data/image_dataset.h"
 #include "models/mlp.h"
 #include "workloads/workload.h"
@@ -41,13 +42,13 @@ class Tuner {
 }  // namespace
 
 int tune(const TuneCommandOptions& options) {
+  check_save_path(options.save);
   Tuner tuner(options);
   if (options.workloads.empty()) {
     constexpr std::int64_t kPixels = std::int64_t{28} * 28;
     const Mlp model(mlp_sizes(kPixels, options.model.hidden, ImageDataset::kClasses),
                     options.model.batch);
-    tuner.add(model.graph,
-              {.loss = model.loss, .optimizer = make_optimizer(options.optimizer)});
+    tuner.add(model.graph, {.loss = model.loss, .optimizer = make_optimizer(options.optimizer)});
   }
   for (const std::string& name : options.workloads) {
     const auto workload = bench::make_workload(name, 1);
