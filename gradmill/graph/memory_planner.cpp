@@ -46,12 +46,13 @@ std::vector<int> followers_of(const Plan& plan) {
   return followers;
 }
 
-// A range of bytes, and the buffers that have it in turn.
+// A range of bytes that buffers have in turn. All lanes are looked through for every buffer, so
+// that what is mostly looked at lies together.
 struct Lane {
   std::size_t offset;
   std::size_t end;
-  Life latest;              // the last of `lives`: mostly all there is to look at
-  std::vector<Life> lives;  // each done with before the next begins
+  Life latest;  // the last of its lives
+  int lives;    // where the others are
 };
 
 class Planner {
@@ -96,12 +97,12 @@ class Planner {
   std::size_t lowest_gap(const Life& life, std::size_t size) const {
     std::size_t offset = 0;
     std::size_t begin = 0;
-    if (by_offset_.size() > kMostLanes) {
-      begin = by_offset_.size() - kMostLanes;
-      offset = lanes_[by_offset_[begin]].offset + largest_;
+    if (lanes_.size() > kMostLanes) {
+      begin = lanes_.size() - kMostLanes;
+      offset = lanes_[begin].offset + largest_;
     }
-    for (std::size_t i = begin; i < by_offset_.size(); ++i) {
-      const Lane& lane = lanes_[by_offset_[i]];
+    for (std::size_t i = begin; i < lanes_.size(); ++i) {
+      const Lane& lane = lanes_[i];
       if (lane.end <= offset) continue;
       if (offset + size <= lane.offset) break;
       if (!has_room(lane, life)) offset = lane.end;
@@ -111,9 +112,10 @@ class Planner {
 
   bool has_room(const Lane& lane, const Life& life) const {
     if (lane.latest.first <= life.first) return done_before(lane.latest, life);
-    const auto next = std::ranges::upper_bound(lane.lives, life.first, {}, &Life::first);
-    return (next == lane.lives.begin() || done_before(*std::prev(next), life)) &&
-           (next == lane.lives.end() || done_before(life, *next));
+    const std::vector<Life>& lives = lives_[static_cast<std::size_t>(lane.lives)];
+    const auto next = std::ranges::upper_bound(lives, life.first, {}, &Life::first);
+    return (next == lives.begin() || done_before(*std::prev(next), life)) &&
+           (next == lives.end() || done_before(life, *next));
   }
 
   // Whether `a` is done with for good before `b` begins.
@@ -125,28 +127,28 @@ class Planner {
   }
 
   void add(const Life& life, std::size_t offset, std::size_t end) {
-    const auto place = std::ranges::lower_bound(
-        by_offset_, std::pair(offset, end), {},
-        [&](std::size_t lane) { return std::pair(lanes_[lane].offset, lanes_[lane].end); });
-    if (place != by_offset_.end() && lanes_[*place].offset == offset && lanes_[*place].end == end) {
-      std::vector<Life>& lives = lanes_[*place].lives;
+    const auto place =
+        std::ranges::lower_bound(lanes_, std::pair(offset, end), {},
+                                 [](const Lane& lane) { return std::pair(lane.offset, lane.end); });
+    if (place != lanes_.end() && place->offset == offset && place->end == end) {
+      std::vector<Life>& lives = lives_[static_cast<std::size_t>(place->lives)];
       lives.insert(std::ranges::upper_bound(lives, life.first, {}, &Life::first), life);
-      lanes_[*place].latest = lives.back();
+      place->latest = lives.back();
       return;
     }
-    by_offset_.insert(place, lanes_.size());
-    lanes_.push_back({offset, end, life, {life}});
+    lanes_.insert(place, {offset, end, life, static_cast<int>(lives_.size())});
+    lives_.push_back({life});
   }
 
   // Of more lanes than these only the last are searched, so that no plan takes quadratic time.
-  static constexpr std::size_t kMostLanes = 16384;
+  static constexpr std::size_t kMostLanes = 512;
 
   Plan& plan_;
   const Precedence& precedence_;
   std::vector<std::vector<int>> uses_;
   std::vector<int> followers_;
-  std::vector<Lane> lanes_;
-  std::vector<std::size_t> by_offset_;
+  std::vector<Lane> lanes_;               // by offset
+  std::vector<std::vector<Life>> lives_;  // of one lane each; each done with before the next begins
   std::size_t largest_ = 0;
 };
 

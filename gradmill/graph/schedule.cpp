@@ -1,7 +1,10 @@
 #include <gradmill/graph/schedule.h>
 
 #include <algorithm>
+#include <numeric>
 #include <queue>
+#include <span>
+#include <utility>
 
 #include <gradmill/runtime/error.h>
 
@@ -90,27 +93,62 @@ std::vector<int> owners_of(const Nodes& nodes) {
   return owners;
 }
 
+// One a node: whether an update writes it.
+std::vector<bool> updated_in(const Nodes& nodes) {
+  std::vector<bool> updated(nodes.size(), false);
+  for (const Node& node : nodes) {
+    if (!is_update(node)) continue;
+    for (const int input : node.op->mutates()) {
+      updated[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(input)].node)] = true;
+    }
+  }
+  return updated;
+}
+
+// The edges by where they begin, otherwise in the order given, in two blocks of memory.
+class Successors {
+ public:
+  Successors(const std::vector<std::pair<int, int>>& edges, std::size_t nodes)
+      : begins_(nodes + 1, 0), ends_(edges.size()) {
+    for (const auto& [before, after] : edges) ++begins_[static_cast<std::size_t>(before) + 1];
+    std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
+    std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
+    for (const auto& [before, after] : edges) {
+      ends_[next[static_cast<std::size_t>(before)]++] = after;
+    }
+  }
+
+  std::span<const int> of(int node) const {
+    const auto index = static_cast<std::size_t>(node);
+    return std::span(ends_).subspan(begins_[index], begins_[index + 1] - begins_[index]);
+  }
+
+ private:
+  std::vector<std::size_t> begins_;
+  std::vector<int> ends_;
+};
+
 }  // namespace
 
 std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
   const std::size_t count = nodes.size();
   // The last stands between what may fail and the updates.
   const int gate = static_cast<int>(count);
-  std::vector<std::vector<int>> successors(count + 1);
+  std::vector<std::pair<int, int>> edges;
   std::vector<int> waiting(count + 1, 0);
   const auto order = [&](int before, int after) {
-    successors[static_cast<std::size_t>(before)].push_back(after);
+    edges.emplace_back(before, after);
     ++waiting[static_cast<std::size_t>(after)];
   };
   const std::vector<int> owners = owners_of(nodes);
-  std::vector<std::vector<int>> readers(count);  // of a variable's bytes
+  const std::vector<bool> updated = updated_in(nodes);
+  std::vector<std::vector<int>> readers(count);  // of the bytes of what is updated
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
     for (const Node::Edge& edge : node.inputs) {
       order(edge.node, i);
-      if (!is_update(node)) {
-        readers[static_cast<std::size_t>(owners[static_cast<std::size_t>(edge.node)])].push_back(i);
-      }
+      const auto owner = static_cast<std::size_t>(owners[static_cast<std::size_t>(edge.node)]);
+      if (updated[owner] && !is_update(node)) readers[owner].push_back(i);
     }
     if (node.op != nullptr && !is_update(node) && (all_fallible || node.op->fallible())) {
       order(i, gate);
@@ -125,6 +163,8 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
     }
     if (waiting[count] > 0) order(gate, i);
   }
+
+  const Successors successors(edges, count + 1);
 
   // Sources cost nothing and go first; then updates, which read their gradients while still in
   // cache.
@@ -146,11 +186,11 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
     const int index = ready.top();
     ready.pop();
     result.push_back(index);
-    for (const int successor : successors[static_cast<std::size_t>(index)]) {
+    for (const int successor : successors.of(index)) {
       if (successor != gate) {
         release(successor);
       } else if (--waiting[count] == 0) {
-        std::ranges::for_each(successors[count], release);
+        std::ranges::for_each(successors.of(gate), release);
       }
     }
   }

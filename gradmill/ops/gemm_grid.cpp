@@ -21,7 +21,8 @@ constexpr std::int64_t kStrip = 48;  // columns that its inner kernels take at a
 constexpr std::int64_t kTallest = 512;
 constexpr std::int64_t kBandRows = 256;
 constexpr std::int64_t kBandColumns = 528;
-constexpr std::int64_t kLaidOutBandColumns = 400;
+constexpr std::int64_t kBandColumnsInPlace = 400;  // without AVX-512, where B is read as it lies
+constexpr std::int64_t kBandColumnsLaidOut = 256;
 constexpr std::int64_t kPackedColumns = 144;  // wider ones are read well enough
 constexpr std::int64_t kFewRows = 128;        // fewer make columns that are laid out too dear
 constexpr std::int64_t kLeastRows = 32;
@@ -128,8 +129,10 @@ GemmGrid strips(const Gemm& g, std::int64_t wanted) {
 // A^T B: bands of rows, of many columns.
 GemmGrid bands(const Gemm& g, std::int64_t wanted) {
   std::int64_t rows = divide_up(g.m, kBandRows);
-  std::int64_t columns =
-      divide_up(g.n, multiply_copies() ? kBandColumns : kLaidOutBandColumns);
+  const std::int64_t widest = multiply_copies() ? kBandColumns
+                              : collides(g.n)   ? kBandColumnsLaidOut
+                                                : kBandColumnsInPlace;
+  std::int64_t columns = divide_up(g.n, widest);
   rows = enough_rows(g, rows, columns, wanted, kLeastRows);
   const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
   columns = std::max(columns, std::min(divide_up(wanted, rows), most));

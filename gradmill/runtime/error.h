@@ -1,8 +1,11 @@
 #pragma once
 
+#include <concepts>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 #include <gradmill/runtime/export.h>
 
@@ -22,12 +25,36 @@ class GRADMILL_API Failure : public Error {
   using Error::Error;
 };
 
+namespace detail {
+
+// A stream costs more than most texts: what needs none does without.
+template <class T>
+void append(std::string& text, const T& value) {
+  if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+    text += std::string_view(value);
+  } else if constexpr (std::is_same_v<T, char>) {
+    text += value;
+  } else if constexpr (std::is_integral_v<T> && sizeof(T) >= sizeof(int)) {
+    text += std::to_string(value);
+  } else if constexpr (requires {
+                         { to_string(value) } -> std::same_as<std::string>;
+                       }) {
+    text += to_string(value);
+  } else {
+    std::ostringstream out;
+    out << value;
+    text += std::move(out).str();
+  }
+}
+
+}  // namespace detail
+
 /// Concatenates its arguments as `operator<<` prints them.
 template <class... Args>
 std::string cat(const Args&... args) {
-  std::ostringstream out;
-  (out << ... << args);
-  return std::move(out).str();
+  std::string text;
+  (detail::append(text, args), ...);
+  return text;
 }
 
 /// Throws Error with the concatenated arguments.

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <ostream>
+#include <span>
 
 #include <gradmill/runtime/error.h>
 
@@ -11,7 +12,7 @@ namespace {
 // Bytes must stay addressable for the widest element type.
 constexpr std::int64_t kMaxElements = std::numeric_limits<std::int64_t>::max() / 8;
 
-std::string join(const std::vector<std::int64_t>& sizes) {
+std::string join(std::span<const std::int64_t> sizes) {
   std::string text = "[";
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (i > 0) text += ", ";
@@ -24,16 +25,25 @@ std::string join(const std::vector<std::int64_t>& sizes) {
 
 Shape::Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::vector<std::int64_t>(sizes)) {}
 
-Shape::Shape(std::vector<std::int64_t> sizes) : sizes_(std::move(sizes)) {
-  for (const std::int64_t size : sizes_) {
-    check(size > 0, "shape ", join(sizes_), ": every size must be at least 1, got ", size);
-    check(elements_ <= kMaxElements / size, "shape ", join(sizes_),
-          ": the product of the sizes overflows (at most ", kMaxElements, " elements)");
+Shape::Shape(std::vector<std::int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
+  for (const std::int64_t size : sizes) {
+    if (size <= 0) {
+      fail("shape ", join(sizes), ": every size must be at least 1, got ", size);
+    }
+    if (elements_ > kMaxElements / size) {
+      fail("shape ", join(sizes), ": the product of the sizes overflows (at most ", kMaxElements,
+           " elements)");
+    }
     elements_ *= size;
+  }
+  if (rank_ <= kShort) {
+    std::ranges::copy(sizes, short_.begin());
+  } else {
+    long_ = std::move(sizes);
   }
 }
 
-std::string to_string(const Shape& shape) { return join(shape.sizes()); }
+std::string to_string(const Shape& shape) { return join({shape.begin(), shape.end()}); }
 
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
 

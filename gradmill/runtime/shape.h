@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
@@ -20,18 +22,25 @@ class GRADMILL_API Shape {
   Shape(std::initializer_list<std::int64_t> sizes);
   explicit Shape(std::vector<std::int64_t> sizes);
 
-  int rank() const { return static_cast<int>(sizes_.size()); }
-  std::int64_t operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
+  int rank() const { return rank_; }
+  std::int64_t operator[](int axis) const { return begin()[axis]; }
   std::int64_t elements() const { return elements_; }
-  const std::vector<std::int64_t>& sizes() const { return sizes_; }
-  auto begin() const { return sizes_.begin(); }
-  auto end() const { return sizes_.end(); }
+  std::vector<std::int64_t> sizes() const { return {begin(), end()}; }
+  const std::int64_t* begin() const { return rank_ <= kShort ? short_.data() : long_.data(); }
+  const std::int64_t* end() const { return begin() + rank_; }
 
-  friend bool operator==(const Shape& a, const Shape& b) { return a.sizes_ == b.sizes_; }
+  friend bool operator==(const Shape& a, const Shape& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
 
  private:
-  std::vector<std::int64_t> sizes_;
+  // Graphs copy shapes all the time: those of few axes take no memory of their own.
+  static constexpr int kShort = 4;
+
+  int rank_ = 0;
   std::int64_t elements_ = 1;
+  std::array<std::int64_t, kShort> short_ = {};
+  std::vector<std::int64_t> long_;  // of more axes
 };
 
 /// "[32, 128]"; a scalar is "[]".
