@@ -141,8 +141,8 @@ GemmGrid bands(const Gemm& g, std::int64_t wanted) {
 
 GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
   // Where rows of B collide but those of A do not, or A is small, laying out strips of B pays.
-  const bool by_strips = !g.transpose_a || (multiply_copies() && collides(g.n) &&
-                                            (!collides(g.m) || g.n < 2048));
+  const bool by_strips =
+      !g.transpose_a || (multiply_copies() && collides(g.n) && (!collides(g.m) || g.n < 2048));
   GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
   grid.pack_b = worth_packing(g, grid);
   grid.pack_a = worth_packing_lhs(g, grid);
