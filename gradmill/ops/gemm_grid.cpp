@@ -17,7 +17,8 @@ namespace {
 constexpr double kTileFlops = 8e6;
 constexpr double kTilesOfLarge = 32;
 constexpr double kTileFlopsOfHuge = 400e6;
-constexpr std::int64_t kStrip = 48;  // columns that its inner kernels take at a time
+constexpr std::int64_t kStrip = 48;         // columns that its inner kernels take at a time
+constexpr std::int64_t kStripInPlace = 64;  // without AVX-512, where they take 16
 constexpr std::int64_t kTallest = 512;
 constexpr std::int64_t kBandRows = 256;
 constexpr std::int64_t kBandColumns = 528;
@@ -25,6 +26,7 @@ constexpr std::int64_t kBandColumnsInPlace = 400;  // without AVX-512, where B i
 constexpr std::int64_t kBandColumnsLaidOut = 256;
 constexpr std::int64_t kPackedColumns = 144;  // wider ones are read well enough
 constexpr std::int64_t kFewRows = 128;        // fewer make columns that are laid out too dear
+constexpr std::int64_t kManyRows = 384;       // without AVX-512, fewer are as fast in place
 constexpr std::int64_t kLeastRows = 32;
 constexpr std::int64_t kLeastDepth = 512;  // of a part of the sum
 constexpr std::int64_t kMostParts = 64;
@@ -73,7 +75,9 @@ std::int64_t packings(const Gemm& g) {
 // Laying out B pays where each of its columns is used often, and read badly as it is.
 bool worth_packing(const Gemm& g, const GemmGrid& grid) {
   if (g.dtype != DType::f32) return false;
-  if (g.transpose_b) return grid.tile_m >= kStrip && g.k >= 16 && g.n > 1;
+  if (g.transpose_b) {
+    return grid.tile_m >= (multiply_copies() ? kStrip : kManyRows) && g.k >= 16 && g.n > 1;
+  }
   if (!collides(g.n)) return false;
   if (!multiply_copies()) return grid.tile_m >= kLeastRows;
   return grid.tile_m >= kFewRows && grid.tile_n <= kPackedColumns && g.k >= 256;
@@ -85,9 +89,11 @@ bool worth_packing_lhs(const Gemm& g, const GemmGrid& grid) {
          grid.tile_n >= kStrip;
 }
 
+std::int64_t strip() { return multiply_copies() ? kStrip : kStripInPlace; }
+
 // Few columns are shared out evenly, more in whole strips, and not fewer than `columns`.
 std::int64_t strip_width(std::int64_t n, std::int64_t columns) {
-  const std::int64_t width = n / columns / kStrip * kStrip;
+  const std::int64_t width = n / columns / strip() * strip();
   return columns < 4 || width == 0 ? even(n, columns, kQuantum) : width;
 }
 
@@ -119,7 +125,7 @@ std::int64_t enough_rows(const Gemm& g, std::int64_t rows, std::int64_t columns,
 // A B: tall strips of few columns, which are laid out once a tile.
 GemmGrid strips(const Gemm& g, std::int64_t wanted) {
   std::int64_t rows = divide_up(g.m, kTallest);
-  const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
+  const std::int64_t most = std::max<std::int64_t>(1, g.n / strip());
   const std::int64_t columns = std::min(divide_up(wanted, rows), most);
   const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
   rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);

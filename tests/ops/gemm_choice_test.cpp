@@ -78,7 +78,8 @@ Array result(const Problem& p, const std::vector<Array>& x, DType dtype, const C
     EXPECT_EQ(session.plan().steps.size(), choice[2] > 1 ? 2U : 1U);
     const std::string text = step.kernel->description();
     EXPECT_EQ(text.find("sum in ") != std::string::npos, choice[2] > 1) << text;
-    EXPECT_EQ(text.find("rhs packed") != std::string::npos, choice[3] != 0) << text;
+    EXPECT_EQ(text.find("rhs packed") != std::string::npos, (choice[3] & 1) != 0) << text;
+    EXPECT_EQ(text.find("lhs packed") != std::string::npos, (choice[3] & 2) != 0) << text;
     session.run({a.feed(), b.feed()});
     const Array values = to_array(session.view(c));
     if (threads == all_threads.front()) first = values;
@@ -240,10 +241,26 @@ TEST(PackedProducts, AreTheProductAtEveryEdge) {
   }
 }
 
+TEST(PackedProducts, MayLayOutATransposedLhsAsWell) {
+  for (const std::int64_t m : {1, 3, 16, 17, 33}) {
+    for (const std::int64_t k : {1, 5, 19, 1025}) {
+      for (const bool transpose_b : {false, true}) {
+        const Problem p{m, 21, k, true, transpose_b};
+        for (const std::int64_t packed : {2, 3}) {
+          expect_product(p, DType::f32, {std::min<std::int64_t>(m, 16), 16, 1, packed}, {1, 3});
+          if (k > 16) expect_product(p, DType::f32, {m, 21, 3, packed}, {1, 3});
+        }
+      }
+    }
+  }
+  const Gemm plain{.m = 8, .n = 8, .k = 8};
+  EXPECT_THROW(grid_of(plain, {8, 8, 1, 2}), Error) << "a lhs that is not transposed";
+}
+
 TEST(PackedProducts, AreChosenForTransposedWeights) {
-  EXPECT_TRUE(choose_grid(Gemm{.m = 128, .n = 512, .k = 784, .transpose_b = true}).pack_b);
+  EXPECT_TRUE(choose_grid(Gemm{.m = 512, .n = 512, .k = 784, .transpose_b = true}).pack_b);
   EXPECT_FALSE(
-      choose_grid(Gemm{.dtype = DType::f64, .m = 128, .n = 512, .k = 784, .transpose_b = true})
+      choose_grid(Gemm{.dtype = DType::f64, .m = 512, .n = 512, .k = 784, .transpose_b = true})
           .pack_b);
 }
 
