@@ -258,9 +258,9 @@ TEST(PackedProducts, MayLayOutATransposedLhsAsWell) {
 }
 
 TEST(PackedProducts, AreChosenForTransposedWeights) {
-  EXPECT_TRUE(choose_grid(Gemm{.m = 512, .n = 512, .k = 784, .transpose_b = true}).pack_b);
+  EXPECT_TRUE(choose_grid(Gemm{.m = 512, .n = 2048, .k = 784, .transpose_b = true}).pack_b);
   EXPECT_FALSE(
-      choose_grid(Gemm{.dtype = DType::f64, .m = 512, .n = 512, .k = 784, .transpose_b = true})
+      choose_grid(Gemm{.dtype = DType::f64, .m = 512, .n = 2048, .k = 784, .transpose_b = true})
           .pack_b);
 }
 
