@@ -78,7 +78,8 @@ TEST_P(Coexistence, WhereOneTbbMayUseOneThreadOnly) {
 
 #ifdef _OPENMP
 TEST_P(Coexistence, ASessionInEachThreadOfAnOpenMpRegion) {
-  const int threads = GetParam();
+  static std::atomic<int> threads;
+  threads = GetParam();
 #pragma omp parallel num_threads(3)
   compare(threads);
   EXPECT_EQ(equal, 3);
