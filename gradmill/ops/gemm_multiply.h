@@ -27,8 +27,8 @@ struct PackedOperands {
 };
 
 /// C = A B on the tile, or C += A B where `add` is set. `a` and `b` are the whole matrices, `c` is
-/// the tile's first element, and `c_stride` is from one of its rows to the next. Throws Failure when
-/// memory is short.
+/// the tile's first element, and `c_stride` is from one of its rows to the next. Throws Failure
+/// when memory is short.
 void multiply(const Gemm& gemm, const GemmTile& tile, const float* a, const float* b, bool add,
               float* c, std::int64_t c_stride, const PackedOperands<float>& packed);
 void multiply(const Gemm& gemm, const GemmTile& tile, const double* a, const double* b, bool add,
