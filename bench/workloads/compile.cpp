@@ -7,6 +7,8 @@
 
 #include <gradmill/gradmill.h>
 
+#include "median.h"
+
 // The time from a graph to a plan that is ready to run, in microseconds a node of the graph given:
 // differentiated, rewritten, ordered, planned and built. What ops take to prepare their kernels is
 // left out, and given apart.
@@ -100,11 +102,6 @@ std::unique_ptr<Program> random_graph(std::size_t nodes) {
   }
   program->loss = mean(total);
   return program;
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 void measure(std::vector<Figure>& figures, const char* name,

@@ -12,6 +12,7 @@
 #include <gradmill/runtime/plan.h>
 
 #include "bare_flow.h"
+#include "median.h"
 
 // The executor alone, on plans whose kernels compute nothing: they return at once, or spin for a
 // given time.
@@ -109,11 +110,6 @@ double nanoseconds(F&& work) {
   const auto begin = Clock::now();
   work();
   return std::chrono::duration<double, std::nano>(Clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 struct Pair {

@@ -8,6 +8,7 @@
 #include <gradmill/runtime/executor.h>
 
 #include "workloads/clock.h"
+#include "workloads/median.h"
 
 namespace gradmill::bench {
 namespace {
@@ -71,12 +72,6 @@ class Feeder {
   const std::vector<std::vector<Feed>>& batches_;
   std::vector<int> buffers_;
 };
-
-double median(std::vector<float> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
 
 }  // namespace
 

@@ -20,11 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-std::string last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
 /// What a program wrote, fit to be quoted in a line: it may be anything.
 std::string quoted(std::string text, std::size_t most) {
   constexpr char kFirst = ' ';

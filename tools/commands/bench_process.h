@@ -21,4 +21,7 @@ struct ProcessResult {
 ProcessResult run_process(const std::vector<std::string>& command,
                           const std::map<std::string, std::string>& environment, double seconds);
 
+/// What a program said last: the last line of `text` that is not empty, without its end.
+std::string last_line(std::string text);
+
 }  // namespace gradmill

@@ -68,11 +68,6 @@ std::optional<double> told(const PeerRow& peer, std::optional<double> Sample::*n
   return values.empty() ? std::nullopt : std::optional(median(std::move(values)));
 }
 
-std::string last_line(std::string text) {
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
 }  // namespace
 
 double median(std::vector<double> values) {
