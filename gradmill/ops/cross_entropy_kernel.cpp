@@ -54,7 +54,9 @@ class CrossEntropyKernel final : public Kernel {
         axis_(problem_.logits.shape, 1),
         label_tiles_{axis_.lines(), kLabels},
         reduced_(problem_.settings.reduction != Reduction::none),
-        short_rows_(axis_.inner == 1 && axis_.n <= kShortRow) {
+        short_rows_(axis_.inner == 1 && axis_.n <= kShortRow),
+        streamed_(axis_.inner == 1 && !short_rows_ && problem_.parts == Parts::loss_and_gradient &&
+                  2 * problem_.logits.bytes() >= kStreamedBytes) {
     if (problem_.settings.labels) stages_.push_back(Stage::labels);
     stages_.push_back(Stage::lines);
     if (reduced_ && problem_.parts != Parts::gradient) stages_.push_back(Stage::total);
@@ -80,6 +82,7 @@ class CrossEntropyKernel final : public Kernel {
   }
   std::size_t scratch_bytes() const override {
     if (short_rows_) return short_row_scratch<T>(axis_.n) * sizeof(T);
+    if (streamed_) return static_cast<std::size_t>(axis_.n) * sizeof(T);
     if (axis_.inner == 1) return 0;
     return ColumnLines<T>::kRows * static_cast<std::size_t>(axis_.columns) * sizeof(T);
   }
@@ -96,12 +99,16 @@ class CrossEntropyKernel final : public Kernel {
                short_rows_        ? " by columns of many rows, "
                : axis_.inner == 1 ? " by rows, "
                                   : " by columns, ",
-               axis_.tiles(), " tiles of ", axis_.units_per_tile * axis_.columns);
+               axis_.tiles(), " tiles of ", axis_.units_per_tile * axis_.columns,
+               streamed_ ? ", streamed" : "");
   }
 
  private:
   enum class Stage : std::uint8_t { labels, lines, total };
   static constexpr std::int64_t kLabels = 16384;  // a tile
+  // Of logits and gradient: more than the last cache, or its share of it, will hold for who reads
+  // the gradient next.
+  static constexpr std::size_t kStreamedBytes = std::size_t{32} << 20U;
 
   void run_stage(Stage stage, std::int64_t tile, const KernelRun& run) const {
     const Buffers<T> buffers(problem_, run);
@@ -170,9 +177,10 @@ class CrossEntropyKernel final : public Kernel {
         if (buffers.probabilities != nullptr) {
           target.probabilities = buffers.probabilities + unit.element;
         }
-        total += axis_.inner == 1 ? run_row(buffers, unit, target, scale)
+        total += axis_.inner == 1 ? run_row(buffers, unit, target, scale, run.scratch<T>())
                                   : run_columns(buffers, unit, target, scale, run.scratch<T>());
       });
+    if (streamed_) finish_streaming();
     if (problem_.parts != Parts::gradient) {
       run.workspace<double>()[label_tiles_.count() + tile] = total;
     }
@@ -208,7 +216,7 @@ class CrossEntropyKernel final : public Kernel {
   // One line whose classes lie side by side; returns its loss.
   template <class Scale>
   double run_row(const Buffers<T>& buffers, const MiddleAxis::Unit& unit, LineTarget<T> target,
-                 const Scale& scale) const {
+                 const Scale& scale, T* scratch) const {
     const std::int64_t n = axis_.n;
     const std::int64_t line = unit.line;
     const T* z = buffers.logits + unit.element;
@@ -233,7 +241,10 @@ class CrossEntropyKernel final : public Kernel {
         buffers.rest[line] = loss.rest;
         break;
       case Parts::loss_and_gradient:
-        loss = row_loss_and_gradient(z, n, target, scale(line), dz);
+        // Over the logits there is nothing to fetch that is not there already.
+        loss = streamed_ && dz != z
+                   ? row_loss_and_streamed_gradient(z, n, target, scale(line), scratch, dz)
+                   : row_loss_and_gradient(z, n, target, scale(line), dz);
         break;
     }
     const double value = loss.value(target.spike);
@@ -289,6 +300,7 @@ class CrossEntropyKernel final : public Kernel {
   FlatTiles label_tiles_;
   bool reduced_;
   bool short_rows_;
+  bool streamed_;
   bool small_ = false;
   std::vector<Stage> stages_;
 };

@@ -26,43 +26,42 @@ template <SoftmaxKind kind, class T>
 HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   const hn::ScalableTag<T> d;
-  BlockedSum sum(d);
   if constexpr (kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax) {
     // A NaN need not be found here: it makes the sum NaN.
     const auto most = hn::Set(d, row_max(d, x, n));
     if constexpr (kind == SoftmaxKind::softmax) {
-      for_vectors(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
+      const T sum = sum_of(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
         const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
         store(e, y);
-        sum.add(d, e);
+        return e;
       });
-      const auto scale = hn::Set(d, T(1) / sum.sum(d));
+      const auto scale = hn::Set(d, T(1) / sum);
       for_vectors(d, n, T(0),
                   [&](auto load, auto store) HWY_ATTR { store(hn::Mul(load(y), scale), y); });
     } else {
       auto maxima = hn::Zero(d);
-      for_vectors(d, n, kLowest, [&](auto load, auto) HWY_ATTR {
+      const T rest = sum_of(d, n, kLowest, [&](auto load, auto) HWY_ATTR {
         const auto at_most = hn::Sub(load(x), most);
         const auto largest = hn::Eq(at_most, hn::Zero(d));
-        sum.add(d, hn::IfThenZeroElse(largest, exp_of_nonpositive(d, at_most)));
         maxima = hn::Add(maxima, hn::IfThenElseZero(largest, hn::Set(d, T(1))));
+        return hn::IfThenZeroElse(largest, exp_of_nonpositive(d, at_most));
       });
       const T largest = hn::GetLane(hn::SumOfLanes(d, maxima));
-      const auto log_sum = hn::Set(d, log_of_sum(largest, sum.sum(d)));
+      const auto log_sum = hn::Set(d, log_of_sum(largest, rest));
       for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
         store(hn::Sub(hn::Sub(load(x), most), log_sum), y);
       });
     }
   } else if constexpr (kind == SoftmaxKind::softmax_backward) {
-    for_vectors(d, n, T(0),
-                [&](auto load, auto) HWY_ATTR { sum.add(d, hn::Mul(load(x), load(dy))); });
-    const auto dot = hn::Set(d, sum.sum(d));
+    const T sum =
+        sum_of(d, n, T(0), [&](auto load, auto) HWY_ATTR { return hn::Mul(load(x), load(dy)); });
+    const auto dot = hn::Set(d, sum);
     for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
       store(hn::Mul(load(x), hn::Sub(load(dy), dot)), y);
     });
   } else {
-    for_vectors(d, n, T(0), [&](auto load, auto) HWY_ATTR { sum.add(d, load(dy)); });
-    const auto total = hn::Set(d, sum.sum(d));
+    const T sum = sum_of(d, n, T(0), [&](auto load, auto) HWY_ATTR { return load(dy); });
+    const auto total = hn::Set(d, sum);
     for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
       store(hn::NegMulAdd(exp_of_nonpositive(d, load(x)), total, load(dy)), y);
     });

@@ -117,48 +117,68 @@ struct PartialLoad {
   T fill;
 };
 
-/// Calls body(load, store) for vectors of consecutive elements, where load and store take a row and
-/// leave out what is behind its end.
+/// Calls body(load, store) for vectors of the consecutive elements [from, to), where load and store
+/// take a row and leave out what is behind the end.
 template <class D, class T, class Body>
-HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
+HWY_INLINE void for_vectors(D d, std::int64_t from, std::int64_t to, T fill, Body body) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  std::int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
+  std::int64_t i = from;
+  for (; i + lanes <= to; i += lanes) {
     body(FullLoad<D>{i}, [=](auto v, T* row) HWY_ATTR { hn::StoreU(v, d, row + i); });
   }
-  if (i < n) {
-    body(PartialLoad<D>{i, n - i, fill},
-         [=](auto v, T* row) HWY_ATTR { store_partial(v, d, row + i, n - i); });
+  if (i < to) {
+    body(PartialLoad<D>{i, to - i, fill},
+         [=](auto v, T* row) HWY_ATTR { store_partial(v, d, row + i, to - i); });
   }
 }
 
-/// Adds up many terms of one sign or size: after every block the running sum starts again.
-template <class D, class V = hn::Vec<D>>
-struct BlockedSum {
-  static constexpr int kTerms = 64;
-  explicit BlockedSum(D d) : total(hn::Zero(d)), block(total) {}
-  HWY_INLINE void add(D d, V v) {
-    block = hn::Add(block, v);
-    if (++terms == kTerms) {
-      total = hn::Add(total, block);
-      block = hn::Zero(d);
-      terms = 0;
-    }
-  }
-  HWY_INLINE Lane<D> sum(D d) const {
-    return hn::GetLane(hn::SumOfLanes(d, hn::Add(total, block)));
-  }
-  V total;
-  V block;
-  int terms = 0;
-};
+/// Of [0, n).
+template <class D, class T, class Body>
+HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
+  for_vectors(d, 0, n, fill, body);
+}
 
-/// The largest of a row; a NaN in it may or may not be seen.
+/// The sums, one a lane, of term(load, store) over the vectors of [from, to): many terms of one
+/// sign or size, so after every block the running sum starts again.
+template <class D, class T, class Term>
+HWY_INLINE hn::Vec<D> lane_sums(D d, std::int64_t from, std::int64_t to, T fill, Term term) {
+  const std::int64_t block = 64 * static_cast<std::int64_t>(hn::Lanes(d));
+  auto total = hn::Zero(d);
+  for (std::int64_t begin = from; begin < to; begin += block) {
+    auto running = hn::Zero(d);
+    for_vectors(d, begin, std::min(to, begin + block), fill, [&](auto load, auto store) HWY_ATTR {
+      running = hn::Add(running, term(load, store));
+    });
+    total = hn::Add(total, running);
+  }
+  return total;
+}
+
+/// The sum of term(load, store) over the vectors of [0, n).
+template <class D, class T, class Term>
+HWY_INLINE T sum_of(D d, std::int64_t n, T fill, Term term) {
+  return hn::GetLane(hn::SumOfLanes(d, lane_sums(d, 0, n, fill, term)));
+}
+
+/// The largest of a row; a NaN in it may or may not be seen. Four at a time, since each waits for
+/// the one before.
 template <class D, class T>
 HWY_INLINE T row_max(D d, const T* x, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   auto most = hn::Set(d, kLowest);
-  for_vectors(d, n, kLowest, [&](auto load, auto) HWY_ATTR { most = hn::Max(most, load(x)); });
+  auto second = most;
+  auto third = most;
+  auto fourth = most;
+  std::int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    most = hn::Max(most, hn::LoadU(d, x + i));
+    second = hn::Max(second, hn::LoadU(d, x + i + lanes));
+    third = hn::Max(third, hn::LoadU(d, x + i + 2 * lanes));
+    fourth = hn::Max(fourth, hn::LoadU(d, x + i + 3 * lanes));
+  }
+  for_vectors(d, i, n, kLowest, [&](auto load, auto) HWY_ATTR { most = hn::Max(most, load(x)); });
+  most = hn::Max(hn::Max(most, second), hn::Max(third, fourth));
   return hn::GetLane(hn::MaxOfLanes(d, most));
 }
 
