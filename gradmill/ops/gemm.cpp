@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <gradmill/ops/gemm_batch.h>
 #include <gradmill/ops/gemm_grid.h>
 #include <gradmill/ops/gemm_multiply.h>
+#include <gradmill/ops/pack.h>
 #include <gradmill/runtime/alignment.h>
 #include <gradmill/runtime/error.h>
 
@@ -25,9 +28,10 @@ BatchWalk walk(const Gemm& g, bool summed) {
 }
 
 // A tile is one tile of the grid in one matrix of C, or, where the matrices are small, several
-// whole matrices. Where the sum is cut, its parts go into the workspace, and a second phase adds
-// them up. A part is some of the products that a matrix of C is the sum of, or, where those are
-// too few, a piece of the sum over k of one.
+// whole matrices. Operands that are laid out for all tiles are so in a phase before them, in the
+// workspace. Where the sum is cut, its parts go there too, and a phase after it adds them up. A
+// part is some of the products that a matrix of C is the sum of, or, where those are too few, a
+// piece of the sum over k of one.
 template <class T>
 class GemmKernel final : public Kernel {
  public:
@@ -35,6 +39,7 @@ class GemmKernel final : public Kernel {
       : gemm_(gemm),
         epilogue_(std::move(epilogue)),
         grid_(grid),
+        whole_(gemm),
         rows_(divide_up(gemm.m, grid_.tile_m)),
         columns_(divide_up(gemm.n, grid_.tile_n)),
         part_depth_(gemm.k),
@@ -52,19 +57,33 @@ class GemmKernel final : public Kernel {
     const double work = batches * static_cast<double>(terms_.size()) * (one + kCallFlops);
     const auto groups = std::llround(std::clamp(work / kGroupFlops, 1.0, batches));
     results_per_tile_ = split() ? 1 : divide_up(results_.size(), groups);
+    if (grid_.pack_once) {
+      stages_.push_back(Stage::pack);
+      if (grid_.pack_a) whole_.m = packed_stride(gemm_.m);
+      if (grid_.pack_b) {
+        whole_.n = packed_stride(gemm_.n);
+        whole_.transpose_b = false;
+      }
+    }
+    stages_.push_back(Stage::multiply);
+    if (split()) stages_.push_back(Stage::add);
   }
 
-  int phases() const override { return split() ? 2 : 1; }
+  int phases() const override { return static_cast<int>(stages_.size()); }
 
   std::int64_t tiles(int phase) const override {
     const std::int64_t whole = divide_up(results_.size(), results_per_tile_) * rows_ * columns_;
-    return phase == 0 ? whole * grid_.k_parts : whole;
+    switch (stages_[static_cast<std::size_t>(phase)]) {
+      case Stage::pack: return (grid_.pack_a ? kPackTiles : 0) + (grid_.pack_b ? kPackTiles : 0);
+      case Stage::multiply: return whole * grid_.k_parts;
+      case Stage::add: return whole;
+    }
+    return 1;
   }
 
   std::size_t workspace_bytes() const override {
-    if (!split()) return 0;
-    return static_cast<std::size_t>(results_.size() * grid_.k_parts * gemm_.m * gemm_.n) *
-           sizeof(T);
+    return parts_bytes() + whole_bytes(grid_.pack_a, whole_.m) +
+           whole_bytes(grid_.pack_b, whole_.n);
   }
 
   std::size_t scratch_bytes() const override {
@@ -74,7 +93,9 @@ class GemmKernel final : public Kernel {
   }
 
   void run(int phase, std::int64_t index, const KernelRun& run) const override {
-    if (phase == 1) return add_parts(index, run);
+    const Stage stage = stages_[static_cast<std::size_t>(phase)];
+    if (stage == Stage::pack) return pack_part(index, run);
+    if (stage == Stage::add) return add_parts(index, run);
     const std::int64_t part = index % grid_.k_parts;
     const auto [group, place] = place_of(index / grid_.k_parts);
     GemmTile tile = place;
@@ -110,6 +131,7 @@ class GemmKernel final : public Kernel {
     text += cat(rows_, "x", columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
     if (grid_.pack_a) text += ", lhs packed";
     if (grid_.pack_b) text += ", rhs packed";
+    if (grid_.pack_once) text += " once";
     if (split()) text += cat(", sum in ", grid_.k_parts, " parts");
     if (results_per_tile_ > 1) text += cat(", ", results_per_tile_, " batches a tile");
     if (terms_.size() > 1) text += cat(", each the sum of ", terms_.size(), " products");
@@ -118,6 +140,9 @@ class GemmKernel final : public Kernel {
   }
 
  private:
+  enum class Stage : std::uint8_t { pack, multiply, add };
+  static constexpr std::int64_t kPackTiles = 8;  // an operand
+
   bool split() const { return grid_.k_parts > 1; }
 
   struct Terms {
@@ -144,9 +169,42 @@ class GemmKernel final : public Kernel {
     return {index / (rows_ * columns_), tile};
   }
 
-  // The scratch holds a packed A, a packed B and the tile of C, as far as they are needed.
+  // The workspace holds the sum's parts, then the operands that are laid out whole.
+  std::size_t parts_bytes() const {
+    if (!split()) return 0;
+    return align_up(static_cast<std::size_t>(results_.size() * grid_.k_parts * gemm_.m * gemm_.n) *
+                    sizeof(T));
+  }
+  std::size_t whole_bytes(bool packed, std::int64_t stride) const {
+    if (!grid_.pack_once || !packed) return 0;
+    return align_up(static_cast<std::size_t>(stride * gemm_.k) * sizeof(T));
+  }
+  T* whole_a(const KernelRun& run) const {
+    return reinterpret_cast<T*>(run.workspace<std::byte>() + parts_bytes());
+  }
+  T* whole_b(const KernelRun& run) const {
+    return reinterpret_cast<T*>(run.workspace<std::byte>() + parts_bytes() +
+                                whole_bytes(grid_.pack_a, whole_.m));
+  }
+
+  // A piece of the sum's depth of one operand.
+  void pack_part(std::int64_t index, const KernelRun& run) const {
+    if constexpr (std::is_same_v<T, float>) {
+      const std::int64_t from = index % kPackTiles * gemm_.k / kPackTiles;
+      const std::int64_t depth = (index % kPackTiles + 1) * gemm_.k / kPackTiles - from;
+      if (grid_.pack_a && index < kPackTiles) {
+        return pack_rows(run.input<T>(0) + from * gemm_.m, 1, gemm_.m, gemm_.m, depth,
+                         whole_a(run) + from * whole_.m, whole_.m);
+      }
+      const std::int64_t k_stride = gemm_.transpose_b ? 1 : gemm_.n;
+      pack_rows(run.input<T>(1) + from * k_stride, gemm_.transpose_b ? gemm_.k : 1, k_stride,
+                gemm_.n, depth, whole_b(run) + from * whole_.n, whole_.n);
+    }
+  }
+
+  // The scratch holds a tile's own packed A and B, and the tile of C, as far as they are needed.
   std::size_t packed_bytes(bool packed, std::int64_t size) const {
-    if (!packed) return 0;
+    if (!packed || grid_.pack_once) return 0;
     return align_up(static_cast<std::size_t>(packed_elements(size, part_depth_)) * sizeof(T));
   }
   std::size_t packed_a_bytes() const { return packed_bytes(grid_.pack_a, grid_.tile_m); }
@@ -154,6 +212,7 @@ class GemmKernel final : public Kernel {
     return packed_a_bytes() + packed_bytes(grid_.pack_b, grid_.tile_n);
   }
   PackedOperands<T> packed(const KernelRun& run) const {
+    if (grid_.pack_once) return {};
     std::byte* scratch = run.scratch<std::byte>();
     return {grid_.pack_a ? reinterpret_cast<T*>(scratch) : nullptr,
             grid_.pack_b ? reinterpret_cast<T*>(scratch + packed_a_bytes()) : nullptr};
@@ -179,11 +238,12 @@ class GemmKernel final : public Kernel {
   void multiply_terms(const GemmTile& tile, std::int64_t result, Terms terms, const KernelRun& run,
                       T* c, std::int64_t stride) const {
     const BatchWalk::Place at = results_.at(result);
+    const T* a = grid_.pack_once && grid_.pack_a ? whole_a(run) : run.input<T>(0);
+    const T* b = grid_.pack_once && grid_.pack_b ? whole_b(run) : run.input<T>(1);
     for (std::int64_t term = terms.begin; term < terms.end; ++term) {
       const BatchWalk::Place more = terms_.at(term);
-      multiply(gemm_, tile, run.input<T>(0) + (at.a + more.a) * gemm_.m * gemm_.k,
-               run.input<T>(1) + (at.b + more.b) * gemm_.k * gemm_.n, term > terms.begin, c, stride,
-               packed(run));
+      multiply(whole_, tile, a + (at.a + more.a) * gemm_.m * gemm_.k,
+               b + (at.b + more.b) * gemm_.k * gemm_.n, term > terms.begin, c, stride, packed(run));
     }
   }
 
@@ -230,6 +290,7 @@ class GemmKernel final : public Kernel {
   Gemm gemm_;
   Epilogue epilogue_;
   GemmGrid grid_;
+  Gemm whole_;         // as the tiles read it: with operands that are laid out whole
   std::int64_t rows_;  // tiles of each matrix of C
   std::int64_t columns_;
   std::int64_t part_depth_;
@@ -237,6 +298,7 @@ class GemmKernel final : public Kernel {
   BatchWalk results_;        // one place a matrix of C, in C's order
   BatchWalk terms_;          // what is added up in each
   std::int64_t results_per_tile_;
+  std::vector<Stage> stages_;
 };
 
 }  // namespace

@@ -20,13 +20,15 @@ constexpr double kTileFlopsOfHuge = 400e6;
 constexpr std::int64_t kStrip = 48;         // columns that its inner kernels take at a time
 constexpr std::int64_t kStripInPlace = 64;  // without AVX-512, where they take 16
 constexpr std::int64_t kTallest = 512;
+constexpr std::int64_t kTallestInPlace = 128;  // of a transposed B that is read as it lies
+constexpr std::int64_t kWidestInPlace = 128;
 constexpr std::int64_t kBandRows = 256;
 constexpr std::int64_t kBandColumns = 528;
+constexpr std::int64_t kBlockRows = 64;
 constexpr std::int64_t kBandColumnsInPlace = 400;  // without AVX-512, where B is read as it lies
 constexpr std::int64_t kBandColumnsLaidOut = 256;
 constexpr std::int64_t kPackedColumns = 144;  // wider ones are read well enough
 constexpr std::int64_t kFewRows = 128;        // fewer make columns that are laid out too dear
-constexpr std::int64_t kManyRows = 384;       // without AVX-512, fewer are as fast in place
 constexpr std::int64_t kLeastRows = 32;
 constexpr std::int64_t kLeastDepth = 512;  // of a part of the sum
 constexpr std::int64_t kMostParts = 64;
@@ -66,17 +68,31 @@ std::int64_t tiles(const Gemm& g, const GemmGrid& grid) {
 // What is read with a stride of whole pages falls into the same few lines of the cache.
 bool collides(std::int64_t stride) { return stride % (multiply_copies() ? 1024 : 512) == 0; }
 
-// What may be packed, as a tuning names it.
-std::int64_t packings(const Gemm& g) {
-  if (g.dtype != DType::f32) return 0;
-  return g.transpose_a ? 3 : 1;
+// What is packed, as a tuning names it.
+constexpr std::int64_t kPackB = 1;
+constexpr std::int64_t kPackA = 2;
+constexpr std::int64_t kPackOnce = 4;
+
+bool may_pack(const Gemm& g, std::int64_t packing) {
+  if (packing == 0) return true;
+  if (packing < 0 || packing > (kPackB | kPackA | kPackOnce)) return false;
+  if (g.dtype != DType::f32 || packing == kPackOnce) return false;
+  if ((packing & kPackA) != 0 && !g.transpose_a) return false;
+  return (packing & kPackOnce) == 0 || g.batch.empty();
+}
+
+GemmGrid with_packing(GemmGrid grid, std::int64_t packing) {
+  grid.pack_b = (packing & kPackB) != 0;
+  grid.pack_a = (packing & kPackA) != 0;
+  grid.pack_once = (packing & kPackOnce) != 0;
+  return grid;
 }
 
 // Laying out B pays where each of its columns is used often, and read badly as it is.
 bool worth_packing(const Gemm& g, const GemmGrid& grid) {
   if (g.dtype != DType::f32) return false;
   if (g.transpose_b) {
-    return grid.tile_m >= (multiply_copies() ? kStrip : kManyRows) && g.k >= 16 && g.n > 1;
+    return multiply_copies() && grid.tile_m >= kStrip && g.k >= 16 && g.n > 1;
   }
   if (!collides(g.n)) return false;
   if (!multiply_copies()) return grid.tile_m >= kLeastRows;
@@ -89,11 +105,17 @@ bool worth_packing_lhs(const Gemm& g, const GemmGrid& grid) {
          grid.tile_n >= kStrip;
 }
 
+// In one go where many tiles would repeat it.
+bool worth_packing_once(const Gemm& g, const GemmGrid& grid) {
+  return g.transpose_a && (grid.pack_a || grid.pack_b) && g.batch.empty() && flops(g) > kLarge &&
+         !multiply_copies();
+}
+
 std::int64_t strip() { return multiply_copies() ? kStrip : kStripInPlace; }
 
 // Few columns are shared out evenly, more in whole strips, and not fewer than `columns`.
-std::int64_t strip_width(std::int64_t n, std::int64_t columns) {
-  const std::int64_t width = n / columns / strip() * strip();
+std::int64_t strip_width(std::int64_t n, std::int64_t columns, std::int64_t strip) {
+  const std::int64_t width = n / columns / strip * strip;
   return columns < 4 || width == 0 ? even(n, columns, kQuantum) : width;
 }
 
@@ -124,12 +146,24 @@ std::int64_t enough_rows(const Gemm& g, std::int64_t rows, std::int64_t columns,
 
 // A B: tall strips of few columns, which are laid out once a tile.
 GemmGrid strips(const Gemm& g, std::int64_t wanted) {
+  const std::int64_t least = strip();
   std::int64_t rows = divide_up(g.m, kTallest);
-  const std::int64_t most = std::max<std::int64_t>(1, g.n / strip());
+  const std::int64_t most = std::max<std::int64_t>(1, g.n / least);
   const std::int64_t columns = std::min(divide_up(wanted, rows), most);
   const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
   rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);
-  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns)};
+  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns, least)};
+}
+
+// A B^T without AVX-512: blocks of rows of both that stay in the cache as they lie.
+GemmGrid blocks(const Gemm& g, std::int64_t wanted) {
+  std::int64_t rows = divide_up(g.m, kTallestInPlace);
+  const std::int64_t most = std::max<std::int64_t>(1, g.n / kStripInPlace);
+  const std::int64_t columns =
+      std::min(std::max(divide_up(wanted, rows), g.n / kWidestInPlace), most);
+  const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
+  rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);
+  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns, kStripInPlace / 2)};
 }
 
 // A^T B: bands of rows, of many columns.
@@ -142,16 +176,21 @@ GemmGrid bands(const Gemm& g, std::int64_t wanted) {
   rows = enough_rows(g, rows, columns, wanted, kLeastRows);
   const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
   columns = std::max(columns, std::min(divide_up(wanted, rows), most));
-  return {.tile_m = even(g.m, rows, 8), .tile_n = even(g.n, columns, kQuantum)};
+  // Whole blocks, where they come out even, are a tenth faster than other heights.
+  const std::int64_t height = !multiply_copies() && g.m % kBlockRows == 0 ? kBlockRows : 8;
+  return {.tile_m = even(g.m, rows, height), .tile_n = even(g.n, columns, kQuantum)};
 }
 
 GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
   // Where rows of B collide but those of A do not, or A is small, laying out strips of B pays.
   const bool by_strips =
       !g.transpose_a || (multiply_copies() && collides(g.n) && (!collides(g.m) || g.n < 2048));
-  GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
+  GemmGrid grid = g.transpose_a && !by_strips           ? bands(g, wanted)
+                  : g.transpose_b && !multiply_copies() ? blocks(g, wanted)
+                                                        : strips(g, wanted);
   grid.pack_b = worth_packing(g, grid);
   grid.pack_a = worth_packing_lhs(g, grid);
+  grid.pack_once = worth_packing_once(g, grid);
   split_sum(g, wanted, grid);
   return grid;
 }
@@ -177,9 +216,12 @@ std::vector<GemmGrid> candidate_grids(const Gemm& g) {
   const std::int64_t least = std::min<std::int64_t>(tiles(g, result[0]), 32);
   for (const std::int64_t tile_m : {32, 64, 128, 192, 256, 512}) {
     for (const std::int64_t tile_n : {48, 96, 144, 192, 288, 384, 528}) {
-      for (std::int64_t pack = 0; pack <= packings(g); ++pack) {
-        const GemmGrid grid{std::min(tile_m, g.m), std::min(tile_n, g.n), result[0].k_parts,
-                            (pack & 1) != 0, (pack & 2) != 0};
+      for (const std::int64_t packing : {0, 1, 2, 3, 5, 6, 7}) {
+        if (!may_pack(g, packing)) continue;
+        const GemmGrid grid = with_packing({.tile_m = std::min(tile_m, g.m),
+                                            .tile_n = std::min(tile_n, g.n),
+                                            .k_parts = result[0].k_parts},
+                                           packing);
         if (tiles(g, grid) < least || tiles(g, grid) > 8 * std::max<std::int64_t>(least, 4)) {
           continue;
         }
@@ -204,15 +246,18 @@ GemmGrid grid_of(const Gemm& g, const std::vector<std::int64_t>& choice) {
     return choice[i] >= least && choice[i] <= most;
   };
   check(choice.size() == 4 && within(0, 1, g.m) && within(1, 1, g.n) &&
-            within(2, 1, g.k * terms(g)) && within(3, 0, packings(g)),
+            within(2, 1, g.k * terms(g)) && may_pack(g, choice[3]),
         "the tuning for '", tuning_key(g),
-        "' must be [rows of a tile, columns of a tile, parts of the sum, ",
-        "1 to pack the rhs + 2 to pack a transposed lhs], each within the product's sizes");
-  return {choice[0], choice[1], choice[2], (choice[3] & 1) != 0, (choice[3] & 2) != 0};
+        "' must be [rows of a tile, columns of a tile, parts of the sum, 1 to pack the rhs + 2 to ",
+        "pack a transposed lhs + 4 to do so once for all tiles of a product without a batch], ",
+        "each within the product's sizes");
+  return with_packing({.tile_m = choice[0], .tile_n = choice[1], .k_parts = choice[2]}, choice[3]);
 }
 
 std::vector<std::int64_t> tuning_choice(const GemmGrid& grid) {
-  return {grid.tile_m, grid.tile_n, grid.k_parts, (grid.pack_b ? 1 : 0) + (grid.pack_a ? 2 : 0)};
+  return {
+      grid.tile_m, grid.tile_n, grid.k_parts,
+      (grid.pack_b ? kPackB : 0) + (grid.pack_a ? kPackA : 0) + (grid.pack_once ? kPackOnce : 0)};
 }
 
 }  // namespace gradmill

@@ -22,6 +22,8 @@ struct GemmGrid {
   bool pack_b = false;
   /// The same for its part of a transposed A, whose rows keep their order.
   bool pack_a = false;
+  /// Whether what is laid out is laid out whole, before the first tile, rather than by each tile.
+  bool pack_once = false;
 
   friend bool operator==(const GemmGrid&, const GemmGrid&) = default;
 };

@@ -14,8 +14,9 @@
 namespace gradmill {
 namespace {
 
-// So many rows are laid out at a time: with their tile of C they fit into the second-level cache.
-constexpr std::int64_t kPackedDepth = 1024;
+// So many rows are laid out at a time: with their tile of C they fit into the second-level cache,
+// which is smaller where there is no AVX-512.
+std::int64_t packed_depth() { return multiply_copies() ? 1024 : 512; }
 
 void sgemm(const Gemm& g, const GemmTile& tile, const float* a, std::int64_t lda, char transpose_b,
            const float* b, std::int64_t ldb, std::int64_t depth, bool add, float* c,
@@ -75,7 +76,7 @@ bool multiply_copies() {
 std::int64_t packed_stride(std::int64_t columns) { return (columns + 15) / 16 * 16 + 16; }
 
 std::int64_t packed_elements(std::int64_t columns, std::int64_t depth) {
-  return packed_stride(columns) * std::min(depth, kPackedDepth);
+  return packed_stride(columns) * std::min(depth, packed_depth());
 }
 
 void multiply(const Gemm& g, const GemmTile& tile, const float* a, const float* b, bool add,
@@ -94,8 +95,8 @@ void multiply(const Gemm& g, const GemmTile& tile, const float* a, const float* 
   const std::int64_t b_column = g.transpose_b ? ldb : 1;
   const std::int64_t a_width = packed_stride(tile.rows);
   const std::int64_t b_width = packed_stride(tile.columns);
-  for (std::int64_t at = 0; at < tile.depth; at += kPackedDepth) {
-    const std::int64_t depth = std::min(kPackedDepth, tile.depth - at);
+  for (std::int64_t at = 0; at < tile.depth; at += packed_depth()) {
+    const std::int64_t depth = std::min(packed_depth(), tile.depth - at);
     const float* a_part = a_tile + at * a_k;
     const float* b_part = b_tile + at * b_k;
     if (packed.a != nullptr) pack_rows(a_part, 1, lda, tile.rows, depth, packed.a, a_width);

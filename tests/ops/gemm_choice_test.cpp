@@ -75,11 +75,13 @@ Array result(const Problem& p, const std::vector<Array>& x, DType dtype, const C
                             .execution = Execution::flow_graph,
                             .tuning = tuned(p, dtype, choice)});
     const PlanStep& step = session.plan().steps.front();
-    EXPECT_EQ(session.plan().steps.size(), choice[2] > 1 ? 2U : 1U);
+    const bool once = (choice[3] & 4) != 0;
+    EXPECT_EQ(session.plan().steps.size(), 1U + (choice[2] > 1 ? 1 : 0) + (once ? 1 : 0));
     const std::string text = step.kernel->description();
     EXPECT_EQ(text.find("sum in ") != std::string::npos, choice[2] > 1) << text;
     EXPECT_EQ(text.find("rhs packed") != std::string::npos, (choice[3] & 1) != 0) << text;
     EXPECT_EQ(text.find("lhs packed") != std::string::npos, (choice[3] & 2) != 0) << text;
+    EXPECT_EQ(text.find("packed once") != std::string::npos, once) << text;
     session.run({a.feed(), b.feed()});
     const Array values = to_array(session.view(c));
     if (threads == all_threads.front()) first = values;
@@ -257,11 +259,31 @@ TEST(PackedProducts, MayLayOutATransposedLhsAsWell) {
   EXPECT_THROW(grid_of(plain, {8, 8, 1, 2}), Error) << "a lhs that is not transposed";
 }
 
-TEST(PackedProducts, AreChosenForTransposedWeights) {
-  EXPECT_TRUE(choose_grid(Gemm{.m = 512, .n = 2048, .k = 784, .transpose_b = true}).pack_b);
-  EXPECT_FALSE(
-      choose_grid(Gemm{.dtype = DType::f64, .m = 512, .n = 2048, .k = 784, .transpose_b = true})
-          .pack_b);
+TEST(PackedProducts, MayBeLaidOutOnceForAllTiles) {
+  for (const std::int64_t k : {1, 5, 19, 1025}) {
+    for (const Problem& p : all_transposes(33, 21, k)) {
+      for (const std::int64_t packed : {5, 6, 7}) {
+        if (packed != 5 && !p.transpose_a) continue;
+        expect_product(p, DType::f32, {16, 16, 1, packed}, {1, 3});
+        expect_product(p, DType::f32, {33, 21, 1, packed}, {1, 3});
+        if (k > 16) expect_product(p, DType::f32, {8, 21, 3, packed}, {1, 3});
+      }
+    }
+  }
+  const Gemm plain{.m = 8, .n = 8, .k = 8, .transpose_a = true};
+  EXPECT_THROW(grid_of(plain, {8, 8, 1, 4}), Error) << "once, but nothing";
+  EXPECT_THROW(grid_of(plain, {8, 8, 1, 8}), Error);
+  Gemm batch = plain;
+  batch.batch = {{.size = 3, .a = 1, .b = 1, .c = 1}};
+  EXPECT_THROW(grid_of(batch, {8, 8, 1, 7}), Error) << "a batch has many operands";
+}
+
+TEST(PackedProducts, AreChosenByDType) {
+  // 2048 elements from row to row fall into the same few lines of any cache.
+  Gemm g{.m = 512, .n = 2048, .k = 768};
+  EXPECT_TRUE(choose_grid(g).pack_b);
+  g.dtype = DType::f64;
+  EXPECT_FALSE(choose_grid(g).pack_b);
 }
 
 // pack_rows writes what it says, and nothing beside it.
