@@ -172,7 +172,7 @@ class CrossEntropyKernel final : public Kernel {
     double total = 0;
     if (short_rows_) {
       total = run_short_rows(buffers, tile, target, common, run.scratch<T>());
-    } else
+    } else {
       axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
         if (buffers.probabilities != nullptr) {
           target.probabilities = buffers.probabilities + unit.element;
@@ -180,6 +180,7 @@ class CrossEntropyKernel final : public Kernel {
         total += axis_.inner == 1 ? run_row(buffers, unit, target, scale, run.scratch<T>())
                                   : run_columns(buffers, unit, target, scale, run.scratch<T>());
       });
+    }
     if (streamed_) finish_streaming();
     if (problem_.parts != Parts::gradient) {
       run.workspace<double>()[label_tiles_.count() + tile] = total;
