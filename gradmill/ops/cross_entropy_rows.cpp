@@ -43,13 +43,22 @@ HWY_NOINLINE void add_spread(const T* z, std::int64_t n, const LineTarget<T>& ta
                              LineLoss<T>& loss) {
   const hn::ScalableTag<T> d;
   const auto most = hn::Set(d, m);
-  const auto q = [&](auto load) HWY_ATTR { return spread_target(d, load, target); };
-  loss.spread = sum_of(d, n, kNothing<T>, [&](auto load, auto) HWY_ATTR { return q(load); });
-  loss.spread_of = sum_of(d, n, kNothing<T>, [&](auto load, auto) HWY_ATTR {
-    const auto counted = q(load);
-    const auto term = hn::Mul(counted, hn::Sub(load(z), most));
-    return hn::IfThenZeroElse(hn::Eq(counted, hn::Zero(d)), term);
+  auto total = hn::Zero(d);
+  auto weighted = total;
+  for_blocks(d, 0, n, [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    auto qs = hn::Zero(d);
+    auto terms = qs;
+    for_vectors(d, begin, end, kNothing<T>, [&](auto load, auto) HWY_ATTR {
+      const auto q = spread_target(d, load, target);
+      const auto term = hn::Mul(q, hn::Sub(load(z), most));
+      qs = hn::Add(qs, q);
+      terms = hn::Add(terms, hn::IfThenZeroElse(hn::Eq(q, hn::Zero(d)), term));
+    });
+    total = hn::Add(total, qs);
+    weighted = hn::Add(weighted, terms);
   });
+  loss.spread = hn::GetLane(hn::SumOfLanes(d, total));
+  loss.spread_of = hn::GetLane(hn::SumOfLanes(d, weighted));
 }
 
 // What is done with the exponentials of a row besides adding them up.

@@ -19,8 +19,6 @@ namespace {
 constexpr double kGroupFlops = 10e6;  // small matrices share tiles of about this much work
 constexpr double kCallFlops = 25e3;   // what could be done in the time that a call takes
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 BatchWalk walk(const Gemm& g, bool summed) {
   std::vector<BatchAxis> axes = g.batch;
   std::erase_if(axes, [&](const BatchAxis& axis) { return (axis.c == 0) != summed; });

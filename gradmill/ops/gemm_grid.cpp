@@ -35,8 +35,6 @@ constexpr std::int64_t kMostParts = 64;
 constexpr std::int64_t kQuantum = 16;
 constexpr double kLarge = 1e9;  // FLOPs from which on there must be many tiles
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 std::int64_t even(std::int64_t size, std::int64_t parts, std::int64_t quantum) {
   return std::min(size, divide_up(divide_up(size, parts), quantum) * quantum);
 }
@@ -144,26 +142,18 @@ std::int64_t enough_rows(const Gemm& g, std::int64_t rows, std::int64_t columns,
   return std::max(rows, std::min(divide_up(wanted, columns), g.m / least));
 }
 
-// A B: tall strips of few columns, which are laid out once a tile.
+// A B: tall strips of few columns, which are laid out once a tile. A B^T without AVX-512: blocks of
+// rows of both that stay in the cache as they lie.
 GemmGrid strips(const Gemm& g, std::int64_t wanted) {
-  const std::int64_t least = strip();
-  std::int64_t rows = divide_up(g.m, kTallest);
-  const std::int64_t most = std::max<std::int64_t>(1, g.n / least);
-  const std::int64_t columns = std::min(divide_up(wanted, rows), most);
+  const bool in_place = g.transpose_b && !multiply_copies();
+  std::int64_t rows = divide_up(g.m, in_place ? kTallestInPlace : kTallest);
+  const std::int64_t least = in_place ? g.n / kWidestInPlace : 1;
+  const std::int64_t most = std::max<std::int64_t>(1, g.n / strip());
+  const std::int64_t columns = std::min(std::max(divide_up(wanted, rows), least), most);
   const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
   rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);
-  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns, least)};
-}
-
-// A B^T without AVX-512: blocks of rows of both that stay in the cache as they lie.
-GemmGrid blocks(const Gemm& g, std::int64_t wanted) {
-  std::int64_t rows = divide_up(g.m, kTallestInPlace);
-  const std::int64_t most = std::max<std::int64_t>(1, g.n / kStripInPlace);
-  const std::int64_t columns =
-      std::min(std::max(divide_up(wanted, rows), g.n / kWidestInPlace), most);
-  const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
-  rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);
-  return {.tile_m = even(g.m, rows, 8), .tile_n = strip_width(g.n, columns, kStripInPlace / 2)};
+  return {.tile_m = even(g.m, rows, 8),
+          .tile_n = strip_width(g.n, columns, in_place ? strip() / 2 : strip())};
 }
 
 // A^T B: bands of rows, of many columns.
@@ -185,9 +175,7 @@ GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
   // Where rows of B collide but those of A do not, or A is small, laying out strips of B pays.
   const bool by_strips =
       !g.transpose_a || (multiply_copies() && collides(g.n) && (!collides(g.m) || g.n < 2048));
-  GemmGrid grid = g.transpose_a && !by_strips           ? bands(g, wanted)
-                  : g.transpose_b && !multiply_copies() ? blocks(g, wanted)
-                                                        : strips(g, wanted);
+  GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
   grid.pack_b = worth_packing(g, grid);
   grid.pack_a = worth_packing_lhs(g, grid);
   grid.pack_once = worth_packing_once(g, grid);

@@ -28,6 +28,9 @@ struct GemmGrid {
   friend bool operator==(const GemmGrid&, const GemmGrid&) = default;
 };
 
+/// How many parts of b elements hold a.
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 /// By the problem alone: enough tiles for many cores (32 or more above 1 GFLOP), of shapes that
 /// `dnnl_sgemm` is fast on. `tuning` may know a better one.
 GemmGrid choose_grid(const Gemm& gemm, const Tuning* tuning = nullptr);

@@ -138,19 +138,27 @@ HWY_INLINE void for_vectors(D d, std::int64_t n, T fill, Body body) {
   for_vectors(d, 0, n, fill, body);
 }
 
-/// The sums, one a lane, of term(load, store) over the vectors of [from, to): many terms of one
-/// sign or size, so after every block the running sum starts again.
+/// Calls body(begin, end) for the blocks of [from, to): where many terms of one sign or size are
+/// added up, a running sum starts again with each.
+template <class D, class Body>
+HWY_INLINE void for_blocks(D d, std::int64_t from, std::int64_t to, Body body) {
+  const std::int64_t block = 64 * static_cast<std::int64_t>(hn::Lanes(d));
+  for (std::int64_t begin = from; begin < to; begin += block) {
+    body(begin, std::min(to, begin + block));
+  }
+}
+
+/// The sums, one a lane, of term(load, store) over the vectors of [from, to), by blocks.
 template <class D, class T, class Term>
 HWY_INLINE hn::Vec<D> lane_sums(D d, std::int64_t from, std::int64_t to, T fill, Term term) {
-  const std::int64_t block = 64 * static_cast<std::int64_t>(hn::Lanes(d));
   auto total = hn::Zero(d);
-  for (std::int64_t begin = from; begin < to; begin += block) {
+  for_blocks(d, from, to, [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
     auto running = hn::Zero(d);
-    for_vectors(d, begin, std::min(to, begin + block), fill, [&](auto load, auto store) HWY_ATTR {
+    for_vectors(d, begin, end, fill, [&](auto load, auto store) HWY_ATTR {
       running = hn::Add(running, term(load, store));
     });
     total = hn::Add(total, running);
-  }
+  });
   return total;
 }
 

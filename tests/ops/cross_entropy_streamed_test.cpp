@@ -66,7 +66,8 @@ TYPED_TEST(StreamedRow, HasTheBitsOfOneInTheCaches) {
   for (const std::int64_t n : {16, 17, 31, 32, 63, 70, 1003}) {
     Random random(static_cast<std::uint64_t>(n));
     const Row<TypeParam> row(random, n);
-    for (std::int64_t label = -1; label<n; label += n> 100 ? 59 : 1) {
+    const std::int64_t step = n > 100 ? 59 : 1;
+    for (std::int64_t label = -1; label < n; label += step) {
       SCOPED_TRACE(cat("seed ", n, ": ", n, " classes, label ", label));
       const TypeParam spike = label < 0 ? 0 : 1;
       row.expect_the_same({.label = label, .spike = spike});

@@ -2,6 +2,7 @@
 // out, tiles of any shape.
 
 #include <gradmill/ops/gemm_grid.h>
+#include <gradmill/ops/gemm_multiply.h>
 #include <gradmill/ops/pack.h>
 #include <gtest/gtest.h>
 
@@ -276,6 +277,13 @@ TEST(PackedProducts, MayBeLaidOutOnceForAllTiles) {
   Gemm batch = plain;
   batch.batch = {{.size = 3, .a = 1, .b = 1, .c = 1}};
   EXPECT_THROW(grid_of(batch, {8, 8, 1, 7}), Error) << "a batch has many operands";
+}
+
+TEST(PackedProducts, AreChosenForTransposedWeightsWhereTheyAreCopiedAnyway) {
+  Gemm g{.m = 512, .n = 2048, .k = 784, .transpose_b = true};
+  EXPECT_EQ(choose_grid(g).pack_b, multiply_copies());
+  g.dtype = DType::f64;
+  EXPECT_FALSE(choose_grid(g).pack_b);
 }
 
 TEST(PackedProducts, AreChosenByDType) {

@@ -10,10 +10,11 @@ int main(int argc, char** argv) {
   if (!gradmill::limit_test_target()) return 2;
   constexpr int kKeep = 0;
 #ifdef __SANITIZE_THREAD__
-  // Threads meet in the same way whatever is drawn.
-  setenv("RC_PARAMS", "seed=20 max_success=25", kKeep);
+  const char* parameters =
+      "seed=20 max_success=25";  // threads meet in the same way whatever is drawn
 #else
-  setenv("RC_PARAMS", "seed=20 max_success=100", kKeep);
+  const char* parameters = "seed=20 max_success=100";
 #endif
+  setenv("RC_PARAMS", parameters, kKeep);
   return RUN_ALL_TESTS();
 }
