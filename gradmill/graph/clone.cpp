@@ -32,7 +32,7 @@ Value constant_in_f64(Graph& graph, const Node& node) {
 }
 
 int op_in_f64(Clone& clone, const Node& node) {
-  check(node.op->mutates().empty(), node.op->name(), " '", node.name,
+  check(!node.updates, node.op->name(), " '", node.name,
         "' writes to its inputs; only what is computed from them can be copied");
   std::vector<Value> inputs;
   for (const Node::Edge& edge : node.inputs) {

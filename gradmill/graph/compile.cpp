@@ -102,6 +102,9 @@ class Compiler {
   void add_op(int index, const Node& node) {
     std::vector<Type> inputs;
     std::vector<int> input_buffers;
+    inputs.reserve(node.inputs.size());
+    input_buffers.reserve(node.inputs.size());
+    buffers_[at(index)].reserve(node.outputs.size());
     for (const Node::Edge& edge : node.inputs) {
       inputs.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
       input_buffers.push_back(buffers_[at(edge.node)][at(edge.output)]);
@@ -119,7 +122,7 @@ class Compiler {
       buffers_[at(index)].push_back(add_buffer(std::move(buffer)));
     }
     add_steps(index, node, inputs, input_buffers);
-    if (!options_.check_finite || !node.op->mutates().empty()) return;
+    if (!options_.check_finite || node.updates) return;
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (!is_floating(node.outputs[k].dtype)) continue;
       add_finite_check(cat(node.op->name(), " '", node.name, "'"), node, buffers_[at(index)][k]);
@@ -144,6 +147,7 @@ class Compiler {
     step.kernel = kernel;
     step.inputs = input_buffers;
     step.outputs = buffers_[at(index)];
+    step.writes.reserve(step.outputs.size() + node.op->mutates().size() + 1);
     step.writes = step.outputs;
     for (const int i : node.op->mutates()) step.writes.push_back(input_buffers[at(i)]);
     if (kernel->workspace_bytes() > 0) {
@@ -170,7 +174,7 @@ class Compiler {
       const bool main = phase == main_phase;
       step.flops = main ? cost.flops : 0;
       step.bytes_moved = main ? cost.bytes : static_cast<double>(kernel->workspace_bytes());
-      plan_.steps.push_back(step);
+      plan_.steps.push_back(phase + 1 < kernel->phases() ? step : std::move(step));
     }
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -181,7 +185,7 @@ class Compiler {
           allowed = allowed && node.op->in_place(static_cast<int>(j), static_cast<int>(k), inputs);
         }
         if (!allowed) continue;
-        in_place_.push_back({first, kernel->phases(), input_buffers[i], step.outputs[k]});
+        in_place_.push_back({first, kernel->phases(), input_buffers[i], buffers_[at(index)][k]});
       }
     }
   }

@@ -141,6 +141,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
   };
   std::vector<Type> types;
   types.reserve(inputs.size());
+  node.inputs.reserve(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Value& value = inputs[i];
     check_node(static_cast<bool>(value), "input ", i, " is a null value");
@@ -166,6 +167,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
     check_node(kind == NodeKind::parameter || kind == NodeKind::state, "input ", i,
                " is written, and must be a parameter or optimizer state");
     node.phase = Phase::update;
+    node.updates = true;
   }
   if (const int i = op->aliases(); i >= 0) {
     check_node(i < static_cast<int>(inputs.size()) && node.outputs.size() == 1 &&

@@ -30,6 +30,7 @@ struct Node {
   NodeKind kind = NodeKind::op;
   std::string name;
   Phase phase = Phase::forward;
+  bool updates = false;          ///< whether the op mutates any input
   std::shared_ptr<const Op> op;  ///< for NodeKind::op
   std::vector<Edge> inputs;
   std::vector<Type> outputs;

@@ -1,7 +1,10 @@
 #include <gradmill/graph/in_place.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
+
+#include <gradmill/graph/lists.h>
 
 namespace gradmill {
 namespace {
@@ -33,13 +36,17 @@ std::vector<int> merge(Plan& plan, const std::vector<int>& lies_over) {
 
 std::vector<int> write_in_place(Plan& plan, const Precedence& precedence,
                                 std::span<const InPlaceWish> wishes) {
-  std::vector<std::vector<int>> uses(plan.buffers.size());
+  std::vector<std::pair<int, int>> entries;
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
-    for (const int buffer : plan.steps[at(index)].inputs) uses[at(buffer)].push_back(index);
-    for (const int buffer : plan.steps[at(index)].writes) uses[at(buffer)].push_back(index);
+    for (const int buffer : plan.steps[at(index)].inputs) entries.emplace_back(buffer, index);
+    for (const int buffer : plan.steps[at(index)].writes) entries.emplace_back(buffer, index);
   }
+  const Lists uses(entries, plan.buffers.size());
   std::vector<int> lies_over(plan.buffers.size());  // itself, or the input that it is written over
-  for (int i = 0; i < static_cast<int>(lies_over.size()); ++i) lies_over[at(i)] = i;
+  std::iota(lies_over.begin(), lies_over.end(), 0);
+  // The last buffer written over one: all uses of those before come before its own, which the node
+  // that writes it is one of.
+  std::vector<int> newest = lies_over;
   for (const InPlaceWish& wish : wishes) {
     const int input = lies_over[at(wish.input)];
     const PlanBuffer& source = plan.buffers[at(input)];
@@ -48,7 +55,7 @@ std::vector<int> write_in_place(Plan& plan, const Precedence& precedence,
         source.bytes != target.bytes) {
       continue;
     }
-    const bool last_use = std::ranges::all_of(uses[at(input)], [&](int use) {
+    const bool last_use = std::ranges::all_of(uses[newest[at(input)]], [&](int use) {
       return (use >= wish.first_step && use < wish.first_step + wish.steps) ||
              precedence.before(use, wish.first_step);
     });
@@ -59,8 +66,7 @@ std::vector<int> write_in_place(Plan& plan, const Precedence& precedence,
     if (!last_use || !free) continue;
     lies_over[at(wish.output)] = input;
     plan.buffers[at(input)].keep = target.keep;
-    // All uses so far come before those of the output, which the node itself is one of.
-    uses[at(input)] = std::move(uses[at(wish.output)]);
+    newest[at(input)] = wish.output;
   }
   return merge(plan, lies_over);
 }

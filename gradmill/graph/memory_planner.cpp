@@ -3,27 +3,30 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include <gradmill/graph/lists.h>
 #include <gradmill/runtime/alignment.h>
 
 namespace gradmill {
 namespace {
 
 // The steps that touch a buffer, in plan order. The first writes it, and precedes the others.
-std::vector<std::vector<int>> uses_of(const Plan& plan) {
-  std::vector<std::vector<int>> uses(plan.buffers.size());
+Lists uses_of(const Plan& plan) {
+  std::vector<std::pair<int, int>> uses;
+  std::vector<int> last(plan.buffers.size(), -1);
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
     const PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
     for (const auto* list : {&step.inputs, &step.writes}) {
       for (const int buffer : *list) {
-        std::vector<int>& steps = uses[static_cast<std::size_t>(buffer)];
-        if (steps.empty() || steps.back() != index) steps.push_back(index);
+        if (std::exchange(last[static_cast<std::size_t>(buffer)], index) == index) continue;
+        uses.emplace_back(buffer, index);
       }
     }
   }
-  return uses;
+  return {uses, plan.buffers.size()};
 }
 
 // When a buffer is in use.
@@ -77,7 +80,7 @@ class Planner {
 
  private:
   PlanBuffer& buffer(int index) { return plan_.buffers[static_cast<std::size_t>(index)]; }
-  const std::vector<int>& uses(int index) const { return uses_[static_cast<std::size_t>(index)]; }
+  std::span<const int> uses(int index) const { return uses_[index]; }
 
   void place(int index) {
     const std::size_t size = align_up(buffer(index).bytes);
@@ -121,7 +124,7 @@ class Planner {
   // Whether `a` is done with for good before `b` begins.
   bool done_before(const Life& a, const Life& b) const {
     if (a.after > b.first) return false;
-    const std::vector<int>& steps = uses(a.buffer);
+    const std::span<const int> steps = uses(a.buffer);
     return std::all_of(steps.rbegin(), steps.rend(),
                        [&](int use) { return precedence_.before(use, b.first); });
   }
@@ -145,7 +148,7 @@ class Planner {
 
   Plan& plan_;
   const Precedence& precedence_;
-  std::vector<std::vector<int>> uses_;
+  Lists uses_;
   std::vector<int> followers_;
   std::vector<Lane> lanes_;               // by offset
   std::vector<std::vector<Life>> lives_;  // of one lane each; each done with before the next begins

@@ -17,10 +17,8 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void mix(std::size_t& hash, std::size_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15U; }
 
-bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
-
 bool mergeable(const Node& node) {
-  return node.kind == NodeKind::constant || (node.kind == NodeKind::op && !is_update(node));
+  return node.kind == NodeKind::constant || (node.kind == NodeKind::op && !node.updates);
 }
 
 std::size_t hash_of(const Node& node) {

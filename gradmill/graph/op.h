@@ -94,8 +94,9 @@ class GRADMILL_API Op {
   /// Whether `Kernel::run` may throw. Every fallible node runs before the first update.
   virtual bool fallible() const { return false; }
 
-  /// Inputs that the kernel writes: parameters or optimizer state. Such a node is an update.
-  virtual std::vector<int> mutates() const { return {}; }
+  /// Inputs that the kernel writes: parameters or optimizer state. Such a node is an update. What
+  /// the span shows lives as long as the op.
+  virtual std::span<const int> mutates() const { return {}; }
 
   /// The input whose bytes output 0 is, so that there is nothing to run; -1 for none.
   virtual int aliases() const { return -1; }

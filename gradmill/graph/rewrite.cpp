@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <gradmill/graph/lists.h>
 #include <gradmill/graph/merge_equal.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
@@ -15,8 +16,6 @@ namespace gradmill {
 namespace {
 
 using Edge = Node::Edge;
-
-bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -38,7 +37,7 @@ class Rewriter {
     };
     for (const Edge& root : roots_) reach(root.node);
     for (int i = 0; i < size(); ++i) {
-      if (live_[at(i)] && is_update(nodes_[at(i)])) reach(i);
+      if (live_[at(i)] && nodes_[at(i)].updates) reach(i);
     }
     while (!pending.empty()) {
       const int index = pending.back();
@@ -62,17 +61,18 @@ class Rewriter {
 
   // The live nodes in an order in which inputs come first, close to the one they were added in.
   Nodes finish(std::vector<Edge>& roots) {
-    std::vector<std::vector<int>> consumers(nodes_.size());
+    std::vector<std::pair<int, int>> edges;
     std::vector<int> waiting(nodes_.size(), 0);
     std::priority_queue<int, std::vector<int>, std::greater<>> ready;
     for (int i = 0; i < size(); ++i) {
       if (!live_[at(i)]) continue;
       for (const Edge& edge : nodes_[at(i)].inputs) {
-        consumers[at(edge.node)].push_back(i);
+        edges.emplace_back(edge.node, i);
         ++waiting[at(i)];
       }
       if (waiting[at(i)] == 0) ready.push(i);
     }
+    const Lists consumers(edges, nodes_.size());
     std::vector<int> renamed(nodes_.size(), -1);
     Nodes result;
     while (!ready.empty()) {
@@ -81,7 +81,7 @@ class Rewriter {
       renamed[at(index)] = static_cast<int>(result.size());
       Node& node = result.emplace_back(std::move(nodes_[at(index)]));
       for (Edge& edge : node.inputs) edge.node = renamed[at(edge.node)];
-      for (const int consumer : consumers[at(index)]) {
+      for (const int consumer : consumers[index]) {
         if (--waiting[at(consumer)] == 0) ready.push(consumer);
       }
     }
@@ -95,6 +95,12 @@ class Rewriter {
 
   void find_readers() {
     readers_.assign(nodes_.size(), {});
+    std::vector<std::size_t> counts(nodes_.size(), 0);
+    for (int i = 0; i < size(); ++i) {
+      if (!live_[at(i)]) continue;
+      for (const Edge& edge : nodes_[at(i)].inputs) ++counts[at(edge.node)];
+    }
+    for (std::size_t i = 0; i < counts.size(); ++i) readers_[i].reserve(counts[i]);
     for (int i = 0; i < size(); ++i) {
       if (!live_[at(i)]) continue;
       for (const Edge& edge : nodes_[at(i)].inputs) add_reader(edge.node, i);
@@ -124,7 +130,7 @@ class Rewriter {
     for (bool changed = true; changed;) {
       changed = false;
       for (const int consumer : readers_[at(producer)]) {
-        if (is_update(nodes_[at(consumer)]) && !fuse_updates_) continue;
+        if (nodes_[at(consumer)].updates && !fuse_updates_) continue;
         if (!try_fuse(producer, consumer)) continue;
         producer = consumer;
         changed = true;
@@ -136,25 +142,28 @@ class Rewriter {
   bool try_fuse(int producer, int consumer) {
     const Node& first = nodes_[at(producer)];
     const Node& second = nodes_[at(consumer)];
-    const std::vector<Type> first_inputs = types(first.inputs);
-    const std::vector<Type> second_inputs = types(second.inputs);
-    std::vector<int> from_producer;
+    find_types(first.inputs, first_types_);
+    find_types(second.inputs, second_types_);
+    from_producer_.clear();
     for (const Edge& edge : second.inputs) {
-      from_producer.push_back(edge.node == producer ? edge.output : -1);
+      from_producer_.push_back(edge.node == producer ? edge.output : -1);
     }
     const auto absorbed = first.op->absorb(
-        {*second.op, first_inputs, first.outputs, second_inputs, second.outputs, from_producer});
+        {*second.op, first_types_, first.outputs, second_types_, second.outputs, from_producer_});
     if (!absorbed || !allowed(producer, consumer, *absorbed)) return false;
 
-    Node fused = first;
-    if (is_update(second)) {
-      fused.name = second.name;
-      fused.phase = second.phase;
-    }
+    Node fused;
+    const Node& named = second.updates ? second : first;
+    fused.name = named.name;
+    fused.phase = named.phase;
     fused.op = absorbed->op;
+    fused.updates = !fused.op->mutates().empty();
+    fused.inputs.reserve(first.inputs.size() + absorbed->extra_inputs.size());
+    fused.inputs = first.inputs;
     for (const int i : absorbed->extra_inputs) fused.inputs.push_back(second.inputs[at(i)]);
     try {
-      fused.outputs = fused.op->infer(types(fused.inputs));
+      find_types(fused.inputs, first_types_);
+      fused.outputs = fused.op->infer(first_types_);
     } catch (const Error& error) {
       throw Error(cat(first.op->name(), " '", first.name, "' absorbing ", second.op->name(), " '",
                       second.name, "': ", error.what()));
@@ -186,10 +195,13 @@ class Rewriter {
     for (const int reader : readers_[at(consumer)]) {
       std::ranges::for_each(nodes_[at(reader)].inputs, redirect);
     }
-    std::vector<int> moved = std::exchange(roots_of_[producer], {});
-    std::vector<int>& roots = roots_of_[consumer];
-    roots.insert(roots.end(), moved.begin(), moved.end());
-    for (const int root : roots) redirect(roots_[at(root)]);
+    if (const auto moved = roots_of_.extract(producer)) {
+      std::vector<int>& roots = roots_of_[consumer];
+      roots.insert(roots.end(), moved.mapped().begin(), moved.mapped().end());
+    }
+    if (const auto roots = roots_of_.find(consumer); roots != roots_of_.end()) {
+      for (const int root : roots->second) redirect(roots_[at(root)]);
+    }
     raise_readers(consumer);
   }
 
@@ -265,11 +277,9 @@ class Rewriter {
     }
   }
 
-  std::vector<Type> types(const std::vector<Edge>& edges) const {
-    std::vector<Type> result;
-    result.reserve(edges.size());
-    for (const Edge& edge : edges) result.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
-    return result;
+  void find_types(const std::vector<Edge>& edges, std::vector<Type>& types) const {
+    types.clear();
+    for (const Edge& edge : edges) types.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
   }
 
   Nodes nodes_;
@@ -282,6 +292,10 @@ class Rewriter {
   std::vector<std::int64_t> ranks_;  // greater than those of all inputs; bounds searches
   std::vector<int> visited_;         // the last search that came by
   int visits_ = 0;
+  // Of the pair that is looked at; kept for their memory.
+  std::vector<Type> first_types_;
+  std::vector<Type> second_types_;
+  std::vector<int> from_producer_;
   bool fuse_updates_ = true;
 };
 

@@ -1,11 +1,10 @@
 #include <gradmill/graph/schedule.h>
 
 #include <algorithm>
-#include <numeric>
 #include <queue>
-#include <span>
 #include <utility>
 
+#include <gradmill/graph/lists.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
@@ -38,7 +37,8 @@ Precedence derive_predecessors(Plan& plan) {
       Uses& use = uses[static_cast<std::size_t>(buffer)];
       follow(use.writer);
       for (const int reader : use.readers) follow(reader);
-      use = {index, {}};
+      use.writer = index;
+      use.readers.clear();
       updates = updates || plan.buffers[static_cast<std::size_t>(buffer)].place == Place::variable;
     }
     if (updates) candidates.insert(candidates.end(), fallible.begin(), fallible.end());
@@ -79,8 +79,6 @@ LongestPath longest_path(const Plan& plan) {
 
 namespace {
 
-bool is_update(const Node& node) { return node.op != nullptr && !node.op->mutates().empty(); }
-
 // One a node: the node whose bytes its value is, seen through ops that only rename.
 std::vector<int> owners_of(const Nodes& nodes) {
   std::vector<int> owners(nodes.size());
@@ -97,36 +95,13 @@ std::vector<int> owners_of(const Nodes& nodes) {
 std::vector<bool> updated_in(const Nodes& nodes) {
   std::vector<bool> updated(nodes.size(), false);
   for (const Node& node : nodes) {
-    if (!is_update(node)) continue;
+    if (!node.updates) continue;
     for (const int input : node.op->mutates()) {
       updated[static_cast<std::size_t>(node.inputs[static_cast<std::size_t>(input)].node)] = true;
     }
   }
   return updated;
 }
-
-// The edges by where they begin, otherwise in the order given, in two blocks of memory.
-class Successors {
- public:
-  Successors(const std::vector<std::pair<int, int>>& edges, std::size_t nodes)
-      : begins_(nodes + 1, 0), ends_(edges.size()) {
-    for (const auto& [before, after] : edges) ++begins_[static_cast<std::size_t>(before) + 1];
-    std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
-    std::vector<std::size_t> next(begins_.begin(), begins_.end() - 1);
-    for (const auto& [before, after] : edges) {
-      ends_[next[static_cast<std::size_t>(before)]++] = after;
-    }
-  }
-
-  std::span<const int> of(int node) const {
-    const auto index = static_cast<std::size_t>(node);
-    return std::span(ends_).subspan(begins_[index], begins_[index + 1] - begins_[index]);
-  }
-
- private:
-  std::vector<std::size_t> begins_;
-  std::vector<int> ends_;
-};
 
 }  // namespace
 
@@ -148,15 +123,15 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
     for (const Node::Edge& edge : node.inputs) {
       order(edge.node, i);
       const auto owner = static_cast<std::size_t>(owners[static_cast<std::size_t>(edge.node)]);
-      if (updated[owner] && !is_update(node)) readers[owner].push_back(i);
+      if (updated[owner] && !node.updates) readers[owner].push_back(i);
     }
-    if (node.op != nullptr && !is_update(node) && (all_fallible || node.op->fallible())) {
+    if (node.op != nullptr && !node.updates && (all_fallible || node.op->fallible())) {
       order(i, gate);
     }
   }
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
-    if (!is_update(node)) continue;
+    if (!node.updates) continue;
     for (const int input : node.op->mutates()) {
       const int variable = node.inputs[static_cast<std::size_t>(input)].node;
       for (const int reader : readers[static_cast<std::size_t>(variable)]) order(reader, i);
@@ -164,33 +139,35 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
     if (waiting[count] > 0) order(gate, i);
   }
 
-  const Successors successors(edges, count + 1);
+  const Lists successors(edges, count + 1);
 
   // Sources cost nothing and go first; then updates, which read their gradients while still in
   // cache.
   const auto rank = [&](int index) {
     const Node& node = nodes[static_cast<std::size_t>(index)];
-    return node.kind != NodeKind::op ? 0 : is_update(node) ? 1 : 2;
+    return node.kind != NodeKind::op ? 0 : node.updates ? 1 : 2;
   };
-  const auto later = [&](int a, int b) { return rank(a) != rank(b) ? rank(a) > rank(b) : a > b; };
-  std::priority_queue<int, std::vector<int>, decltype(later)> ready(later);
+  using Ranked = std::pair<int, int>;
+  std::priority_queue<Ranked, std::vector<Ranked>, std::greater<>> ready;
   for (int i = 0; i < static_cast<int>(count); ++i) {
-    if (waiting[static_cast<std::size_t>(i)] == 0) ready.push(i);
+    if (waiting[static_cast<std::size_t>(i)] == 0) ready.emplace(rank(i), i);
   }
   std::vector<int> result;
   result.reserve(count);
   const auto release = [&](int successor) {
-    if (--waiting[static_cast<std::size_t>(successor)] == 0) ready.push(successor);
+    if (--waiting[static_cast<std::size_t>(successor)] == 0) {
+      ready.emplace(rank(successor), successor);
+    }
   };
   while (!ready.empty()) {
-    const int index = ready.top();
+    const int index = ready.top().second;
     ready.pop();
     result.push_back(index);
-    for (const int successor : successors.of(index)) {
+    for (const int successor : successors[index]) {
       if (successor != gate) {
         release(successor);
       } else if (--waiting[count] == 0) {
-        std::ranges::for_each(successors.of(gate), release);
+        std::ranges::for_each(successors[gate], release);
       }
     }
   }

@@ -89,7 +89,7 @@ Shape broadcast_shapes(const Shape& a, const Shape& b) {
           " differ and neither is 1");
     sizes[static_cast<std::size_t>(rank - k)] = std::max(size_a, size_b);
   }
-  return Shape(std::move(sizes));
+  return Shape(sizes);
 }
 
 Value unbroadcast(Value grad, const Shape& shape) {

@@ -30,7 +30,7 @@ std::string_view to_string(Reduction reduction) {
 Shape lines_of(const Shape& logits) {
   std::vector<std::int64_t> sizes = logits.sizes();
   sizes.erase(sizes.begin() + 1);
-  return Shape(std::move(sizes));
+  return Shape(sizes);
 }
 
 // `x`, one number a line, or a scalar, so that it broadcasts over the logits' classes.

@@ -41,23 +41,22 @@ struct Matrices {
 
 Matrices matrices(const Shape& shape, bool lacks_rows, bool lacks_columns) {
   Matrices result;
-  std::vector<std::int64_t> sizes = shape.sizes();
-  const auto take = [&](bool lacking) {
-    if (lacking) return std::int64_t{1};
-    const std::int64_t size = sizes.back();
-    sizes.pop_back();
-    return size;
-  };
+  int axes = shape.rank();
+  const auto take = [&](bool lacking) { return lacking ? std::int64_t{1} : shape[--axes]; };
   result.columns = take(lacks_columns);
   result.rows = take(lacks_rows);
-  result.batch = Shape(std::move(sizes));
+  result.batch = Shape(std::span(shape.begin(), static_cast<std::size_t>(axes)));
   return result;
 }
 
 class Matmul final : public Op {
  public:
   explicit Matmul(Form form, Epilogue epilogue = {})
-      : form_(std::move(form)), epilogue_(std::move(epilogue)) {}
+      : form_(std::move(form)), epilogue_(std::move(epilogue)) {
+    if (epilogue_.update == nullptr) return;
+    mutates_.resize(1 + static_cast<std::size_t>(states()));
+    std::iota(mutates_.begin(), mutates_.end(), kParameter);
+  }
 
   std::string_view name() const override { return "matmul"; }
 
@@ -82,12 +81,7 @@ class Matmul final : public Op {
     return {};
   }
 
-  std::vector<int> mutates() const override {
-    std::vector<int> inputs;
-    if (epilogue_.update == nullptr) return inputs;
-    for (int i = 0; i <= states(); ++i) inputs.push_back(kParameter + i);
-    return inputs;
-  }
+  std::span<const int> mutates() const override { return mutates_; }
 
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value a = context.inputs[0];
@@ -191,10 +185,12 @@ class Matmul final : public Op {
     const Shape batch = form_.batch.value_or(broadcast_shapes(left.batch, right.batch));
     check(fits(left.batch, right.batch, batch), "a batch of ", batch, " does not follow from lhs ",
           a.shape, ", rhs ", b.shape);
-    std::vector<std::int64_t> sizes = batch.sizes();
+    std::vector<std::int64_t> sizes;
+    sizes.reserve(static_cast<std::size_t>(batch.rank()) + 2);
+    sizes.assign(batch.begin(), batch.end());
     if (!form_.lacks_m) sizes.push_back(form_.transpose_a ? left.columns : left.rows);
     if (!form_.lacks_n) sizes.push_back(form_.transpose_b ? right.rows : right.columns);
-    return {a.dtype, Shape(std::move(sizes))};
+    return {a.dtype, Shape(sizes)};
   }
 
   Gemm problem(const PrepareContext& context) const {
@@ -264,6 +260,7 @@ class Matmul final : public Op {
 
   Form form_;
   Epilogue epilogue_;
+  std::vector<int> mutates_;
 };
 
 }  // namespace

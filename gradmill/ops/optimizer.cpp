@@ -22,6 +22,11 @@ std::vector<std::string> state_of(const SGD& options) {
 }
 std::vector<std::string> state_of(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
 
+template <class Options>
+int states_of(const Options& options) {
+  return static_cast<int>(state_of(options).size());
+}
+
 double flops_of(const SGD&) { return 6; }
 double flops_of(const AdamW&) { return 16; }
 
@@ -61,10 +66,10 @@ void update(const AdamW& options, const KernelRun& run, UpdateInputs inputs,
 template <class Options>
 class UpdateOf final : public ElementUpdate {
  public:
-  explicit UpdateOf(const Options& options) : options_(options) {}
+  explicit UpdateOf(const Options& options) : options_(options), states_(states_of(options)) {}
 
   std::string_view name() const override { return name_of(options_); }
-  int states() const override { return static_cast<int>(state_of(options_).size()); }
+  int states() const override { return states_; }
   double flops_per_element() const override { return flops_of(options_); }
   void apply(const KernelRun& run, UpdateInputs inputs,
              const GradientRows<float>& rows) const override {
@@ -77,6 +82,7 @@ class UpdateOf final : public ElementUpdate {
 
  private:
   Options options_;
+  int states_;
 };
 
 // Shares the elements of a parameter out to tiles.
@@ -119,12 +125,15 @@ bool counts_updates(const AdamW&) { return true; }
 template <class Options>
 class Update final : public UpdateOp {
  public:
-  explicit Update(const Options& options) : options_(options) {}
+  explicit Update(const Options& options) : options_(options), states_(states_of(options)) {
+    mutates_.push_back(0);
+    for (int i = 0; i < states_; ++i) mutates_.push_back(2 + i);
+  }
 
   std::string_view name() const override { return name_of(options_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    const std::size_t state = state_of(options_).size();
+    const auto state = static_cast<std::size_t>(states_);
     const std::size_t expected = 2 + state + (counts_updates(options_) ? 1 : 0);
     check(inputs.size() == expected, "takes ", expected, " inputs, got ", inputs.size());
     for (const Type& type : inputs.first(2 + state)) {
@@ -134,12 +143,7 @@ class Update final : public UpdateOp {
     return {};
   }
 
-  std::vector<int> mutates() const override {
-    std::vector<int> inputs = {0};
-    for (std::size_t i = 0; i < state_of(options_).size(); ++i)
-      inputs.push_back(static_cast<int>(2 + i));
-    return inputs;
-  }
+  std::span<const int> mutates() const override { return mutates_; }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     return std::make_unique<UpdateKernel>(element_update(), context.inputs[0]);
@@ -153,11 +157,13 @@ class Update final : public UpdateOp {
     const double bytes = static_cast<double>(inputs[0].bytes());
     // Everything but the gradient is written back.
     return {flops_of(options_) * static_cast<double>(inputs[0].shape.elements()),
-            bytes * static_cast<double>(3 + 2 * state_of(options_).size())};
+            bytes * (3 + 2 * states_)};
   }
 
  private:
   Options options_;
+  int states_;
+  std::vector<int> mutates_;
 };
 
 template <class Options>

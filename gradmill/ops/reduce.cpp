@@ -172,7 +172,7 @@ class Reduce final : public Op {
         sizes.push_back(1);
       }
     }
-    return {{inputs[0].dtype, Shape(std::move(sizes))}};
+    return {{inputs[0].dtype, Shape(sizes)}};
   }
 
   std::vector<Value> gradient(const GradientContext& context) const override {

@@ -155,7 +155,7 @@ class Transpose final : public Op {
     const auto second = static_cast<std::size_t>(normalize_axis(dim1_, shape));
     std::vector<std::int64_t> sizes = shape.sizes();
     std::swap(sizes[first], sizes[second]);
-    return {{inputs[0].dtype, Shape(std::move(sizes))}};
+    return {{inputs[0].dtype, Shape(sizes)}};
   }
 
   std::vector<Value> gradient(const GradientContext& context) const override {

@@ -88,7 +88,7 @@ Type parse_type(const nlohmann::json& info) {
   check(shape.is_array(), "'shape' must be an array");
   std::vector<std::int64_t> sizes;
   for (const auto& size : shape) sizes.push_back(static_cast<std::int64_t>(whole(size, "sizes")));
-  return {*known, Shape(std::move(sizes))};
+  return {*known, Shape(sizes)};
 }
 
 Entry parse_entry(const std::string& name, const nlohmann::json& info, std::uint64_t data_bytes) {

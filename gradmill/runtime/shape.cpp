@@ -2,7 +2,6 @@
 
 #include <limits>
 #include <ostream>
-#include <span>
 
 #include <gradmill/runtime/error.h>
 
@@ -23,9 +22,10 @@ std::string join(std::span<const std::int64_t> sizes) {
 
 }  // namespace
 
-Shape::Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::vector<std::int64_t>(sizes)) {}
+Shape::Shape(std::initializer_list<std::int64_t> sizes)
+    : Shape(std::span(sizes.begin(), sizes.size())) {}
 
-Shape::Shape(std::vector<std::int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
+Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
   for (const std::int64_t size : sizes) {
     if (size <= 0) {
       fail("shape ", join(sizes), ": every size must be at least 1, got ", size);
@@ -39,7 +39,7 @@ Shape::Shape(std::vector<std::int64_t> sizes) : rank_(static_cast<int>(sizes.siz
   if (rank_ <= kShort) {
     std::ranges::copy(sizes, short_.begin());
   } else {
-    long_ = std::move(sizes);
+    long_.assign(sizes.begin(), sizes.end());
   }
 }
 

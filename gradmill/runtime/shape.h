@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ class GRADMILL_API Shape {
  public:
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> sizes);
-  explicit Shape(std::vector<std::int64_t> sizes);
+  explicit Shape(std::span<const std::int64_t> sizes);
 
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return begin()[axis]; }

@@ -177,7 +177,7 @@ class LyingOp : public AnyOp {
       : aliased_(aliased), mutated_(std::move(mutated)) {}
   std::vector<Type> infer(std::span<const Type>) const override { return {{DType::f32, {16}}}; }
   int aliases() const override { return aliased_; }
-  std::vector<int> mutates() const override { return mutated_; }
+  std::span<const int> mutates() const override { return mutated_; }
 
  private:
   int aliased_;

@@ -18,7 +18,7 @@ double Random::uniform(double low, double high) {
 Shape Random::shape(int rank, std::int64_t most) {
   std::vector<std::int64_t> sizes;
   for (int k = 0; k < rank; ++k) sizes.push_back(integer(0, 3) == 0 ? 1 : integer(1, most));
-  return Shape(std::move(sizes));
+  return Shape(sizes);
 }
 
 Array Random::array(const Shape& shape, double low, double high, double gap) {
