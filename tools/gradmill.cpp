@@ -1,6 +1,7 @@
 // The gradmill command: options in, a command run.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -26,6 +27,7 @@ constexpr int kMaxRounds = 1000;
 constexpr double kLeastSeconds = 1e-3;
 constexpr double kMaxSeconds = 1e5;
 constexpr double kMaxTuneSeconds = 100;
+constexpr int kMaxSteps = 1'000'000;
 
 // The parser turns numbers that are too large into the largest, which is therefore refused.
 // Products of sizes in this range may still overflow: shapes check that.
@@ -49,6 +51,16 @@ const CLI::Validator kWhole(
 // An unset variable of a script must not pass for "no file".
 const CLI::Validator kPath(
     [](std::string& text) -> std::string { return text.empty() ? "needs a path, got ''" : ""; },
+    "");
+
+const CLI::Validator kBandwidth(
+    [](std::string& text) -> std::string {
+      double value = 0;
+      const bool known = CLI::detail::lexical_cast(text, value);
+      return known && value > 0 && std::isfinite(value)
+                 ? ""
+                 : cat("needs GB/s above 0, got '", text, "'");
+    },
     "");
 
 // The parser's own range has room for NaN.
@@ -129,6 +141,9 @@ void add_train(CLI::App& app, TrainOptions& options) {
   app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
       ->check(kPath);
   app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
+  app.add_option("--trace", options.trace,
+                 "Write when every tile ran here, for Perfetto; compressed if the name ends in .gz")
+      ->check(kPath);
   app.add_flag("--check-finite", options.check_finite,
                "Stop at the first node that gives a NaN or infinity");
   add_tuning(app, options.tuning);
@@ -148,7 +163,13 @@ void add_eval(CLI::App& app, EvalOptions& options) {
 void add_plan(CLI::App& app, PlanOptions& options) {
   add_model(app, options.model);
   add_optimizer(app, options.optimizer);
-  app.add_option("--dot", options.dot, "Write the plan here for Graphviz")->check(kPath);
+  app.add_option("--dot", options.dot,
+                 "Write the plan here for Graphviz, with the critical path in bold")
+      ->check(kPath);
+  app.add_option("--color", options.color,
+                 "What colours the picture: phase, or time, for which some steps are run")
+      ->check(CLI::IsMember({"phase", "time"}))
+      ->capture_default_str();
   app.add_option("--json", options.json, "Write the plan here as JSON")->check(kPath);
   add_tuning(app, options.tuning);
 }
@@ -176,6 +197,30 @@ void add_tune(CLI::App& app, TuneCommandOptions& options) {
   app.add_option("--save", options.save, "Write the choices here, as JSON")
       ->check(kPath)
       ->required();
+}
+
+void add_profile(CLI::App& app, ProfileCommandOptions& options) {
+  add_model(app, options.model);
+  add_optimizer(app, options.optimizer);
+  app.add_option("--workload", options.workload, "Profile this workload of bench instead")
+      ->check(CLI::IsMember(bench::workload_names()));
+  app.add_option("--steps", options.steps, "Steps that are traced")
+      ->check(CLI::Range(1, kMaxSteps))
+      ->transform(kWhole)
+      ->capture_default_str();
+  add_threads(app, options.threads);
+  app.add_option("--workers", options.workers,
+                 "Numbers of workers to predict a step for [1 to 128]")
+      ->delimiter(',')
+      ->check(CLI::Range(1, kMaxThreads))
+      ->transform(kWhole);
+  app.add_option("--bandwidth", options.bandwidth,
+                 "GB/s that memory gives at most in predictions [no limit]")
+      ->check(kBandwidth);
+  app.add_option("--html", options.html, "Write a report to look at in a browser here")
+      ->check(kPath);
+  app.add_option("--json", options.json, "Write everything measured here")->check(kPath);
+  add_tuning(app, options.tuning);
 }
 
 void add_bench(CLI::App& app, BenchOptions& options) {
@@ -253,8 +298,13 @@ int run(int argc, char** argv) {
       *app.add_subcommand("tune", "Time the ways to do each product, and keep the best");
   add_tune(tune_app, tune_options);
 
-  const std::initializer_list<CLI::App*> commands = {&train_app,     &eval_app,  &plan_app,
-                                                     &gradcheck_app, &bench_app, &tune_app};
+  ProfileCommandOptions profile_options;
+  CLI::App& profile_app =
+      *app.add_subcommand("profile", "Show where the time of a training step goes");
+  add_profile(profile_app, profile_options);
+
+  const std::initializer_list<CLI::App*> commands = {
+      &train_app, &eval_app, &plan_app, &profile_app, &gradcheck_app, &bench_app, &tune_app};
   for (CLI::App* command : commands) command->fallthrough();
 
   // The parser would only say that a command is missing.
@@ -262,7 +312,8 @@ int run(int argc, char** argv) {
   const bool known = std::ranges::any_of(
       commands, [&](const CLI::App* command) { return command->get_name() == first; });
   if (!first.starts_with('-') && !known) {
-    fail("'", first, "' is not a command: train, eval, plan, gradcheck, bench and tune are");
+    fail("'", first,
+         "' is not a command: train, eval, plan, profile, gradcheck, bench and tune are");
   }
   try {
     app.parse(argc, argv);
@@ -273,6 +324,7 @@ int run(int argc, char** argv) {
   if (train_app.parsed()) return train(train_options);
   if (eval_app.parsed()) return eval(eval_options);
   if (plan_app.parsed()) return plan(plan_options);
+  if (profile_app.parsed()) return profile(profile_options);
   if (tune_app.parsed()) return tune(tune_options);
   if (bench_app.parsed()) return run_bench(bench_options);
   return gradcheck(gradcheck_options);

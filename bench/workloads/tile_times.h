@@ -3,7 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "workloads/replay.h"
+#include <gradmill/profile/replay.h>
+
 #include "workloads/workload.h"
 
 namespace gradmill::bench {
@@ -11,18 +12,14 @@ namespace gradmill::bench {
 /// What the tiles of a workload's step take, one after the other on one thread.
 struct TileTimes {
   std::shared_ptr<const Plan> plan;
-  std::vector<ReplayStep> steps;  ///< one a step of the plan; each tile's median
+  std::vector<ReplayStep> steps;  ///< one a step of the plan
   std::size_t runs = 0;           ///< of which these are the medians
   double serial_ms = 0;           ///< the median of a whole step on one thread
   double dispatch_ms = 0;         ///< see `measure_dispatch`
 };
 
 /// Runs the workload's plan serially, warm, for about `seconds` and at least 5 times, and times
-/// every tile. Beside the plan the parameters are kept, which its buffers point to.
+/// every tile.
 TileTimes measure_tiles(const Workload& workload, double seconds);
-
-/// What the flow graph costs beyond the tiles: a plan with the same edges and tiles that do
-/// nothing, on all cores that the process may use. Milliseconds of a worker a tile.
-double measure_dispatch(const Plan& plan, double seconds);
 
 }  // namespace gradmill::bench

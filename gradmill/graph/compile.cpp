@@ -258,14 +258,7 @@ class Compiler {
   Compiled result_;
 };
 
-void log_plan(const Plan& plan) {
-  if (log_enabled(LogLevel::info)) {
-    double flops = 0;
-    for (const PlanStep& step : plan.steps) flops += step.flops;
-    log(LogLevel::info,
-        cat("compiled: ", plan.steps.size(), " steps, ", plan.arena_bytes, " bytes planned (",
-            plan.unshared_bytes, " without reuse), ", flops, " FLOPs a run"));
-  }
+void log_kernels(const Plan& plan) {
   if (!log_enabled(LogLevel::debug)) return;
   for (const PlanStep& step : plan.steps) {
     if (step.kernel_phase > 0) continue;
@@ -281,7 +274,7 @@ Compiled compile(const Graph& graph, const std::vector<Value>& roots, const Para
                  const CompileOptions& options) {
   const SequentialOneDnn sequential;  // a primitive keeps the thread count it is created with
   Compiled compiled = Compiler(graph, parameters, options).run(roots);
-  log_plan(compiled.plan);
+  log_kernels(compiled.plan);
   return compiled;
 }
 

@@ -1,5 +1,6 @@
 #include <gradmill/graph/dump.h>
 #include <gradmill/graph/schedule.h>
+#include <gradmill/runtime/step_cost.h>
 
 #include <algorithm>
 #include <array>
@@ -92,7 +93,9 @@ std::string flops_text(double flops) {
     flops /= 1000;
     ++unit;
   }
-  return cat(std::setprecision(3), flops, ' ', kUnits[unit], "FLOP");
+  std::ostringstream text;
+  text << flops << ' ' << kUnits[unit] << "FLOP";
+  return std::move(text).str();
 }
 
 std::string summary(const Plan& plan, std::string_view separator) {
@@ -115,13 +118,48 @@ std::vector<std::string> cells(const Plan& plan, std::size_t index) {
           std::to_string(step.tiles), one_line(kernel_text(step))};
 }
 
-const char* color(Phase phase) {
+std::string color(Phase phase) {
   switch (phase) {
     case Phase::forward: return "lightblue";
     case Phase::backward: return "lightsalmon";
     case Phase::update: return "palegreen";
   }
   return "white";
+}
+
+// Hue, saturation and value: white for nothing, red for the longest.
+std::string heat(double ms, double longest) {
+  const double share = longest > 0 ? std::clamp(ms / longest, 0.0, 1.0) : 0;
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(3) << "0.02 " << 0.75 * share << " 1.0";
+  return std::move(text).str();
+}
+
+// The chain of steps that takes longest by their estimated costs.
+std::vector<int> estimated_path(const Plan& plan) {
+  std::vector<double> ends(plan.steps.size(), 0);
+  std::vector<int> before(plan.steps.size(), -1);
+  int last = -1;
+  for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    for (const int p : plan.steps[at].predecessors) {
+      const double end = ends[static_cast<std::size_t>(p)];
+      if (before[at] >= 0 && end <= ends[static_cast<std::size_t>(before[at])]) continue;
+      before[at] = p;
+    }
+    if (before[at] >= 0) ends[at] = ends[static_cast<std::size_t>(before[at])];
+    ends[at] += estimated_seconds(plan.steps[at]);
+    if (last < 0 || ends[at] > ends[static_cast<std::size_t>(last)]) last = i;
+  }
+  std::vector<int> path;
+  for (; last >= 0; last = before[static_cast<std::size_t>(last)]) path.push_back(last);
+  std::ranges::reverse(path);
+  return path;
+}
+
+bool follows(const std::vector<int>& path, int a, int b) {
+  const auto place = std::ranges::find(path, a);
+  return place != path.end() && place + 1 != path.end() && *(place + 1) == b;
 }
 
 }  // namespace
@@ -149,7 +187,18 @@ std::string plan_text(const Plan& plan) {
   return std::move(out).str();
 }
 
-std::string plan_dot(const Plan& plan) {
+std::string plan_dot(const Plan& plan, const PlanPicture& picture) {
+  const auto steps = static_cast<int>(plan.steps.size());
+  check(picture.step_ms.empty() || picture.step_ms.size() == plan.steps.size(),
+        "plan_dot: times of ", picture.step_ms.size(), " steps for a plan of ", steps);
+  const double longest = picture.step_ms.empty() ? 0 : *std::ranges::max_element(picture.step_ms);
+  const std::vector<int> path = picture.critical.empty() ? estimated_path(plan) : picture.critical;
+  std::vector<bool> critical(plan.steps.size(), false);
+  for (const int step : path) {
+    check(step >= 0 && step < steps, "plan_dot: step ", step,
+          " is on the critical path of a plan of ", steps, " steps");
+    critical[static_cast<std::size_t>(step)] = true;
+  }
   std::ostringstream out;
   out << "digraph plan {\n"
       << "  graph [labelloc=t, fontname=\"sans-serif\", label=\"" << summary(plan, "\\n")
@@ -157,15 +206,22 @@ std::string plan_dot(const Plan& plan) {
       << "  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n";
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const PlanStep& step = plan.steps[i];
-    out << "  s" << i << " [fillcolor=" << color(step.phase) << ", label=\"" << i << ' '
-        << dot_label(step.op) << ' ' << dot_label(step.name) << "\\n"
+    out << "  s" << i << " [fillcolor=\""
+        << (picture.step_ms.empty() ? color(step.phase) : heat(picture.step_ms[i], longest)) << '"';
+    if (critical[i]) out << ", penwidth=3, fontname=\"sans-serif bold\"";
+    out << ", label=\"" << i << ' ' << dot_label(step.op) << ' ' << dot_label(step.name) << "\\n"
         << to_string(step.phase) << ", " << dot_label(step.shapes) << "\\n"
-        << step.tiles << (step.tiles == 1 ? " tile: " : " tiles: ") << dot_label(kernel_text(step))
-        << "\"];\n";
+        << step.tiles << (step.tiles == 1 ? " tile: " : " tiles: ") << dot_label(kernel_text(step));
+    if (!picture.step_ms.empty()) {
+      out << "\\n" << std::setprecision(4) << picture.step_ms[i] << " ms";
+    }
+    out << "\"];\n";
   }
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    for (const int predecessor : plan.steps[i].predecessors) {
-      out << "  s" << predecessor << " -> s" << i << ";\n";
+  for (int i = 0; i < steps; ++i) {
+    for (const int predecessor : plan.steps[static_cast<std::size_t>(i)].predecessors) {
+      out << "  s" << predecessor << " -> s" << i;
+      if (follows(path, predecessor, i)) out << " [penwidth=3]";
+      out << ";\n";
     }
   }
   out << "}\n";

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include <gradmill/graph/lists.h>
+#include <gradmill/runtime/lists.h>
 
 namespace gradmill {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <gradmill/graph/lists.h>
 #include <gradmill/runtime/alignment.h>
+#include <gradmill/runtime/lists.h>
 
 namespace gradmill {
 namespace {

@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include <gradmill/graph/lists.h>
 #include <gradmill/graph/merge_equal.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/lists.h>
 #include <gradmill/runtime/log.h>
 
 namespace gradmill {

@@ -4,8 +4,8 @@
 #include <queue>
 #include <utility>
 
-#include <gradmill/graph/lists.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/lists.h>
 
 namespace gradmill {
 

@@ -14,6 +14,8 @@
 #include <gradmill/runtime/cpus.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/log.h>
+#include <gradmill/runtime/tracer.h>
 
 namespace gradmill {
 namespace {
@@ -41,9 +43,9 @@ void check_value(const char* what, const Value& value, const Graph& graph) {
 // One step at a time.
 class Busy {
  public:
-  explicit Busy(std::atomic_flag& flag) : flag_(flag) {
-    check(!flag_.test_and_set(std::memory_order_acquire),
-          "session: run was called while another run of the same session is going on");
+  Busy(std::atomic_flag& flag, const char* what) : flag_(flag) {
+    check(!flag_.test_and_set(std::memory_order_acquire), "session: ", what,
+          " was called while another run of the same session is going on");
   }
   ~Busy() { flag_.clear(std::memory_order_release); }
   Busy(const Busy&) = delete;
@@ -59,6 +61,7 @@ struct Session::Impl {
   Impl(const Graph& user_graph, SessionOptions session_options);
 
   void check_options() const;
+  void log_compiled() const;
   void add_update();
   std::shared_ptr<Parameters> choose_parameters() const;
   void bind(std::span<const Feed> feeds);
@@ -90,6 +93,7 @@ struct Session::Impl {
 
   std::shared_ptr<const Plan> plan;
   std::unique_ptr<Executor> executor;
+  std::unique_ptr<Tracer> tracer;
   std::vector<std::int64_t*> update_counts;  // of the parameters trained here
   double learning_rate = 0;
   int threads = 1;
@@ -144,6 +148,20 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
            (options.execution == Execution::automatic && prefers_serial(*plan, threads));
   executor =
       std::make_unique<Executor>(plan, ExecutorOptions{.threads = threads, .serial = serial});
+  log_compiled();
+  tracer = std::make_unique<Tracer>(plan, *executor,
+                                    options.trace ? options.trace : TraceFile::of_environment());
+}
+
+void Session::Impl::log_compiled() const {
+  if (!log_enabled(LogLevel::info)) return;
+  double flops = 0;
+  for (const PlanStep& step : plan->steps) flops += step.flops;
+  log(LogLevel::info,
+      cat("compiled: ", graph.nodes().size(), " nodes, ", plan->steps.size(), " steps, ",
+          executor->tasks(), executor->tasks() == 1 ? " task" : " tasks",
+          serial ? " run serially, " : cat(" for ", threads, " threads, "), plan->arena_bytes,
+          " bytes planned (", plan->unshared_bytes, " without reuse), ", flops, " FLOPs a step"));
 }
 
 void Session::Impl::check_options() const {
@@ -252,17 +270,17 @@ Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::run(std::span<const Feed> feeds) {
   Impl& impl = *impl_;
-  const Busy busy(impl.busy);
+  const Busy busy(impl.busy, "run");
   impl.bind(feeds);
   impl.has_results = false;
   if (impl.trains()) {
     const std::unique_lock lock(impl.parameters->mutex());
-    impl.executor->run({impl.parameters->step(), impl.learning_rate});
+    impl.tracer->run({impl.parameters->step(), impl.learning_rate});
     impl.parameters->count_step();
     for (std::int64_t* count : impl.update_counts) ++*count;
   } else {
     const std::shared_lock lock(impl.parameters->mutex());
-    impl.executor->run({impl.parameters->step(), impl.learning_rate});
+    impl.tracer->run({impl.parameters->step(), impl.learning_rate});
   }
   impl.has_results = true;
 }
@@ -303,6 +321,22 @@ void Session::set_learning_rate(double learning_rate) {
   check(std::isfinite(learning_rate) && learning_rate >= 0,
         "set_learning_rate: must be finite and at least 0, got ", learning_rate);
   impl_->learning_rate = learning_rate;
+}
+
+void Session::start_trace(const TraceOptions& options) {
+  const Busy busy(impl_->busy, "start_trace");
+  impl_->tracer->start(options);
+}
+
+Trace Session::stop_trace() {
+  const Busy busy(impl_->busy, "stop_trace");
+  return impl_->tracer->stop();
+}
+
+void Session::stop_trace(const std::string& path) {
+  const Busy busy(impl_->busy, "stop_trace");
+  write_trace(impl_->tracer->recorded(), path);
+  impl_->tracer->stop();
 }
 
 double Session::learning_rate() const { return impl_->learning_rate; }

@@ -16,6 +16,8 @@
 #include <gradmill/graph/parameters.h>
 #include <gradmill/graph/rewrite.h>
 #include <gradmill/runtime/plan.h>
+#include <gradmill/runtime/trace.h>
+#include <gradmill/runtime/trace_file.h>
 #include <gradmill/runtime/tuning.h>
 
 namespace gradmill {
@@ -82,6 +84,9 @@ struct SessionOptions {
   /// What `tune` measured on this machine: how kernels do their work. Sessions with the same tuning
   /// have the same bits. By default each op decides from shapes.
   std::shared_ptr<const Tuning> tuning = {};
+  /// Every run is written there; by default to the file that GRADMILL_TRACE names, if it does.
+  /// Sessions may share one. Results have the same bits, traced or not.
+  std::shared_ptr<TraceFile> trace = {};
 };
 
 /// A graph made ready to run: compiled once by the constructor, run many times.
@@ -133,6 +138,15 @@ class GRADMILL_API Session {
   /// when the session has no optimizer.
   void set_learning_rate(double learning_rate);
   double learning_rate() const;
+
+  /// Records every tile of the runs that follow, in memory. Throws Error when a trace was started
+  /// already, or during a run.
+  void start_trace(const TraceOptions& options = {});
+  /// Ends the trace that was started. Throws Error when none was, or during a run.
+  Trace stop_trace();
+  /// The same, and writes it as `write_trace` does: after an Error or Failure the trace goes on, so
+  /// that it can be written elsewhere.
+  void stop_trace(const std::string& path);
 
   const std::shared_ptr<Parameters>& parameters() const;
   const Plan& plan() const;

@@ -1,7 +1,5 @@
 #include <gradmill/ops/cross_entropy.h>
 
-#include <iomanip>
-
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
@@ -59,7 +57,7 @@ class CrossEntropyOp : public Op {
 
   std::string attributes() const override {
     return cat("reduction=", to_string(settings_.reduction),
-               " ignore_index=", settings_.ignore_index, std::setprecision(17),
+               " ignore_index=", settings_.ignore_index,
                " label_smoothing=", settings_.label_smoothing, subtract() ? "" : " p only");
   }
 
@@ -102,8 +100,7 @@ class CrossEntropyOp : public Op {
             weight, ", got ", inputs[2]);
     }
     check(settings_.label_smoothing >= 0 && settings_.label_smoothing <= 1,
-          "label_smoothing must be in [0, 1], got ", std::setprecision(17),
-          settings_.label_smoothing);
+          "label_smoothing must be in [0, 1], got ", settings_.label_smoothing);
     check(targets == labels || settings_.ignore_index < 0,
           "ignore_index is for labels, and targets ", targets, " are probabilities; got ",
           settings_.ignore_index);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <concepts>
 #include <sstream>
 #include <stdexcept>
@@ -36,6 +38,10 @@ void append(std::string& text, const T& value) {
     text += value;
   } else if constexpr (std::is_integral_v<T> && sizeof(T) >= sizeof(int)) {
     text += std::to_string(value);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    std::array<char, 64> digits;  // the fewest that read back as the same number
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+    text.append(digits.data(), end);
   } else if constexpr (requires {
                          { to_string(value) } -> std::same_as<std::string>;
                        }) {
@@ -49,7 +55,8 @@ void append(std::string& text, const T& value) {
 
 }  // namespace detail
 
-/// Concatenates its arguments as `operator<<` prints them.
+/// Concatenates its arguments as `operator<<` prints them; floating point numbers with as many
+/// digits as it takes to tell them from all others.
 template <class... Args>
 std::string cat(const Args&... args) {
   std::string text;

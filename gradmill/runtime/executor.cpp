@@ -14,6 +14,7 @@
 #include <gradmill/runtime/short_slice.h>
 #include <gradmill/runtime/task_order.h>
 #include <gradmill/runtime/tasks.h>
+#include <gradmill/runtime/tile_recorder.h>
 
 namespace gradmill {
 namespace {
@@ -83,7 +84,11 @@ struct Executor::Impl : FlowBody {
     return {step.buffers + 1, step.buffers + 1 + step.inputs,
             static_cast<std::byte*>(step.buffers[0]), scratch_of(slot), info};
   }
-  void run_tile(const BoundStep& step, std::int64_t tile, const KernelRun& run) noexcept;
+  int place_of(const BoundStep& step) const {
+    return plan_order[static_cast<std::size_t>(&step - steps.data())];
+  }
+  void run_tile(const BoundStep& step, std::int64_t tile, const KernelRun& run, int slot) noexcept;
+  void run_kernel(const BoundStep& step, std::int64_t tile, const KernelRun& run, int slot);
   void run_serially();
   void run(int first, int slot) noexcept override;
   void finish(int first) noexcept override;
@@ -97,7 +102,10 @@ struct Executor::Impl : FlowBody {
   std::vector<std::vector<void**>> readers;  // one a buffer: what to patch when a feed is bound
   std::byte* scratch = nullptr;
   std::size_t scratch_stride = 0;
+  int lanes = 1;
+  int task_count = 1;
   const StepInfo* info = nullptr;
+  TileRecorder* recorder = nullptr;
   FirstFailure failure;
 
   std::unique_ptr<TileCounter[]> counters;
@@ -109,10 +117,10 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
     : plan(std::move(shared_plan)) {
   check(options.threads >= 1, "threads: at least 1 is needed, got ", options.threads);
   validate(*plan);
-  const int slots = options.serial ? 1 : options.threads;
+  lanes = options.serial ? 1 : options.threads;
   scratch_stride = align_up(plan->scratch_bytes);
   const std::size_t planned = align_up(plan->arena_bytes);
-  arena = Arena(planned + scratch_stride * static_cast<std::size_t>(slots));
+  arena = Arena(planned + scratch_stride * static_cast<std::size_t>(lanes));
   scratch = arena.data() + planned;
 
   addresses.reserve(plan->buffers.size());
@@ -122,6 +130,7 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
   }
   const std::vector<Task> tasks =
       options.serial ? tasks_in_plan_order(*plan) : make_tasks(*plan, options.threads);
+  task_count = static_cast<int>(tasks.size());
   bind_steps(tasks);
   if (options.serial) return;
 
@@ -178,26 +187,32 @@ void Executor::Impl::bind_steps(const std::vector<Task>& tasks) {
   }
 }
 
-void Executor::Impl::run_tile(const BoundStep& step, std::int64_t tile,
-                              const KernelRun& run) noexcept {
-  const auto key = [&] {
-    return FirstFailure::key(plan_order[static_cast<std::size_t>(&step - steps.data())], tile);
-  };
+void Executor::Impl::run_tile(const BoundStep& step, std::int64_t tile, const KernelRun& run,
+                              int slot) noexcept {
+  const auto key = [&] { return FirstFailure::key(place_of(step), tile); };
   if (failure.happened() && failure.precedes(key())) return;
   try {
-    step.kernel->run(step.phase, tile, run);
+    run_kernel(step, tile, run, slot);
   } catch (...) {
     failure.record(key());
   }
+}
+
+void Executor::Impl::run_kernel(const BoundStep& step, std::int64_t tile, const KernelRun& run,
+                                int slot) {
+  if (recorder == nullptr) [[likely]] {
+    return step.kernel->run(step.phase, tile, run);
+  }
+  const std::int64_t begin = trace_now();
+  step.kernel->run(step.phase, tile, run);
+  recorder->add(slot, place_of(step), tile, begin, trace_now());
 }
 
 // In plan order the first failure to happen is the first of all: nothing else needs to run.
 void Executor::Impl::run_serially() {
   for (const BoundStep& step : steps) {
     const KernelRun run = kernel_run(step, 0);
-    for (std::int64_t tile = 0; tile < step.tiles; ++tile) {
-      step.kernel->run(step.phase, tile, run);
-    }
+    for (std::int64_t tile = 0; tile < step.tiles; ++tile) run_kernel(step, tile, run, 0);
   }
 }
 
@@ -211,12 +226,12 @@ void Executor::Impl::run(int first, int slot) noexcept {
     for (;;) {
       const std::int64_t tile = next.fetch_add(1, std::memory_order_relaxed);
       if (tile >= step->tiles) break;
-      run_tile(*step, tile, run);
+      run_tile(*step, tile, run, slot);
     }
   } else {
     for (;; ++step) {
       const KernelRun run = kernel_run(*step, slot);
-      for (std::int64_t tile = 0; tile < step->tiles; ++tile) run_tile(*step, tile, run);
+      for (std::int64_t tile = 0; tile < step->tiles; ++tile) run_tile(*step, tile, run, slot);
       if (!step->continues) break;
     }
   }
@@ -242,10 +257,11 @@ void Executor::bind(int buffer, const void* data) {
   for (void** reader : impl_->readers[index]) *reader = address;
 }
 
-void Executor::run(const StepInfo& info) {
+void Executor::run(const StepInfo& info, TileRecorder* recorder) {
   const HeldSignals held;
   const SequentialOneDnn sequential;
   impl_->info = &info;
+  impl_->recorder = recorder;
   if (impl_->flow == nullptr) {
     impl_->run_serially();
     return;
@@ -256,6 +272,9 @@ void Executor::run(const StepInfo& info) {
   impl_->order->run_ends();
   impl_->failure.rethrow();
 }
+
+int Executor::lanes() const { return impl_->lanes; }
+int Executor::tasks() const { return impl_->task_count; }
 
 void* Executor::address(int buffer) const {
   return impl_->addresses[static_cast<std::size_t>(buffer)];

@@ -33,8 +33,13 @@ class GRADMILL_API Executor {
   /// All steps. When fallible steps throw, the one that is first in plan order (and in it the first
   /// tile) decides the error that is rethrown here, on any schedule: steps and tiles after a failed
   /// one are skipped, those before it still run. An update therefore never runs after a failure of
-  /// a step that precedes it.
-  void run(const StepInfo& info);
+  /// a step that precedes it. A recorder, which has `lanes` lanes, is told when each tile ran.
+  void run(const StepInfo& info, class TileRecorder* recorder = nullptr);
+
+  /// How many threads run tiles.
+  int lanes() const;
+  /// How many tasks of the flow graph the steps became; 1 where they run serially.
+  int tasks() const;
 
   /// Where a buffer is; null for a feed that was not bound.
   void* address(int buffer) const;

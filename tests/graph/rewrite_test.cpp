@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -134,6 +135,19 @@ TEST(Rewrite, EqualNodesAreComputedOnce) {
         .steps.size();
   };
   EXPECT_EQ(steps(true) + 2, steps(false));
+}
+
+TEST(Rewrite, AttributesThatDifferInTheLastDigitAreNotMerged) {
+  Graph graph;
+  const Value x = graph.input("x", {2, 4}, DType::f64);
+  const Value labels = graph.input("labels", {2}, DType::i64);
+  const double smoothing = 0.1;
+  const Value a = cross_entropy(x, labels, {.label_smoothing = smoothing});
+  const Value b = cross_entropy(x, labels, {.label_smoothing = std::nextafter(smoothing, 1)});
+  const Session session(graph, {.loss = a + b});
+  EXPECT_EQ(std::ranges::count_if(session.plan().steps,
+                                  [](const PlanStep& s) { return s.op.starts_with("cross"); }),
+            2);
 }
 
 TEST(Rewrite, NodesThatDifferInAttributesAreNotMerged) {

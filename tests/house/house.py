@@ -14,8 +14,9 @@ import tempfile
 LAYERS = {
     "runtime": {"runtime"},
     "graph": {"graph", "runtime"},
+    "profile": {"profile", "runtime"},
     "ops": {"ops", "graph", "runtime"},
-    "": {"ops", "graph", "runtime"},  # gradmill/gradmill.h
+    "": {"ops", "graph", "profile", "runtime"},  # gradmill/gradmill.h
 }
 PROGRAMS = ("tools", "bench", "tests")
 SOURCES = (".h", ".cpp")
@@ -122,7 +123,7 @@ def violations(root):
     for path, text in library:
         found += check_includes(path, text, internal)
         found += check_private_libraries(path, text)
-        if layer_of(path) in ("runtime", "graph"):
+        if layer_of(path) in ("runtime", "graph", "profile"):
             found += check_no_op_named(path, text, names)
     for folder in ("tools", "bench"):  # tests may look into logs and files as they like
         for path, text in sources(root, folder):
@@ -150,6 +151,9 @@ BAD = [  # a file, its text, and what must be said about it
     ("gradmill/runtime/a.cpp", "#include <gradmill/ops/add.h>\n", "may not include ops/"),
     ("gradmill/runtime/a.h", "#include <gradmill/gradmill.h>\n", "may not include gradmill/"),
     ("gradmill/graph/a.cpp", "  #  include <gradmill/ops/add.h>\n", "may not include ops/"),
+    ("gradmill/profile/a.cpp", "#include <gradmill/graph/graph.h>\n", "may not include graph/"),
+    ("gradmill/runtime/a.cpp", "#include <gradmill/profile/a.h>\n", "may not include profile/"),
+    ("gradmill/profile/a.cpp", "int matmul(int);\n", "names the op matmul"),
     ("gradmill/extra/a.cpp", "#include <gradmill/ops/add.h>\n", "may not include ops/"),
     ("gradmill/ops/a.cpp", '#include "add.h"\n', "with quotes"),
     ("gradmill/ops/a.cpp", "#include <tools/args.h>\n", "not the library's"),

@@ -18,7 +18,7 @@ class Options(CommandTest):
         self.assert_refused([], "subcommand")
 
     def test_unknown_command(self):
-        self.assert_refused(["fly"], "'fly'", "train, eval, plan, gradcheck, bench and tune")
+        self.assert_refused(["fly"], "'fly'", "train, eval, plan, profile, gradcheck, bench and tune")
 
     def test_unknown_option(self):
         self.assert_refused(["train", "--fly"], "--fly")

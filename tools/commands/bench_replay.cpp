@@ -6,12 +6,12 @@
 #include <iostream>
 #include <numeric>
 
+#include <gradmill/profile/replay.h>
 #include <gradmill/runtime/error.h>
 
 #include "commands/bench_machine.h"
 #include "commands/commands.h"
 #include "commands/tuning_file.h"
-#include "workloads/replay.h"
 #include "workloads/tile_times.h"
 
 namespace gradmill {
@@ -25,7 +25,7 @@ double total(const std::vector<double>& values) {
 }
 
 /// The first rows of a table of the plan's steps, those with the most `ms` first.
-void print_steps(const bench::TileTimes& times, const bench::CriticalPath& path,
+void print_steps(const bench::TileTimes& times, const CriticalPath& path,
                  const std::vector<double>& ms, double all_ms) {
   std::vector<std::size_t> order(times.steps.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -52,21 +52,21 @@ void report(const std::string& name, const bench::TileTimes& times,
             const std::vector<int>& workers) {
   std::size_t tiles = 0;
   std::vector<double> step_ms;
-  for (const bench::ReplayStep& step : times.steps) {
+  for (const ReplayStep& step : times.steps) {
     tiles += step.tile_ms.size();
     step_ms.push_back(total(step.tile_ms));
   }
   const double busy_ms = total(step_ms);
-  const bench::CriticalPath path = bench::critical_path(times.steps);
+  const CriticalPath path = critical_path(times.steps);
   std::cout << std::fixed << std::setprecision(3) << name << ": " << times.steps.size()
             << " steps, " << tiles << " tiles; serial " << times.serial_ms << " ms (median of "
             << times.runs << "), its tiles " << busy_ms << " ms, critical path " << path.ms
             << " ms, dispatch " << times.dispatch_ms * 1e3
             << " us a tile\n  workers        ms  speed-up  efficiency\n";
-  bench::Replay last;
+  Replay last;
   for (const int count : workers) {
     // One worker runs the plan serially.
-    last = bench::replay(times.steps, count, count == 1 ? 0 : times.dispatch_ms);
+    last = replay(times.steps, count, count == 1 ? 0 : times.dispatch_ms);
     const double speed_up = busy_ms / last.ms;
     std::cout << std::setw(9) << count << std::setprecision(3) << std::setw(10) << last.ms
               << std::setprecision(2) << std::setw(10) << speed_up << std::setw(12)

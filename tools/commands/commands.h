@@ -35,6 +35,7 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   std::string save;
   std::string metrics;
+  std::string trace;
   bool check_finite = false;
   std::string tuning;  ///< a file of `tune`; empty for none, here and below
 };
@@ -51,6 +52,7 @@ struct PlanOptions {
   ModelOptions model;
   OptimizerOptions optimizer;
   std::string dot;
+  std::string color = "phase";
   std::string json;
   std::string tuning;
 };
@@ -76,6 +78,19 @@ struct BenchOptions {
   std::string measure_limit;  ///< the same for its limit
 };
 
+struct ProfileCommandOptions {
+  ModelOptions model;
+  OptimizerOptions optimizer;
+  std::string workload;  ///< of `bench`, instead of the model; empty for none
+  int steps = 50;
+  int threads = 0;
+  std::vector<int> workers;  ///< to predict a step for; empty for 1 to 128
+  double bandwidth = 0;      ///< GB/s that no prediction exceeds; 0 for no such cap
+  std::string html;
+  std::string json;
+  std::string tuning;
+};
+
 struct TuneCommandOptions {
   ModelOptions model;
   OptimizerOptions optimizer;
@@ -91,6 +106,7 @@ int train(const TrainOptions& options);
 int eval(const EvalOptions& options);
 int plan(const PlanOptions& options);
 int gradcheck(const GradcheckCommandOptions& options);
+int profile(const ProfileCommandOptions& options);
 int tune(const TuneCommandOptions& options);
 int run_bench(const BenchOptions& options);
 /// What `run_bench` does for `--replay`.

@@ -1,39 +1,45 @@
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 
 #include <gradmill/graph/dump.h>
 #include <gradmill/graph/session.h>
+#include <gradmill/profile/profile.h>
 #include <gradmill/runtime/error.h>
 
 #include "commands/commands.h"
-#include "commands/optimizer.h"
+#include "commands/profiled_model.h"
 #include "commands/tuning_file.h"
-#include "data/image_dataset.h"
-#include "models/mlp.h"
+#include "commands/write_text.h"
 
 namespace gradmill {
 namespace {
 
-void write_text(const char* option, const std::string& path, const std::string& text) {
-  errno = 0;
-  std::ofstream out(path);
-  check(out.is_open(), option, " ", path, ": cannot be written: ", std::strerror(errno));
-  out << text << std::flush;
-  if (!out) throw Failure(cat(option, " ", path, ": ", std::strerror(errno)));
+constexpr int kWarmSteps = 3;
+constexpr int kTimedSteps = 20;
+
+PlanPicture measured_picture(const ProfiledModel& model, Session& session) {
+  for (int i = 0; i < kWarmSteps; ++i) session.run(model.feeds(0));
+  session.start_trace();
+  for (int i = 0; i < kTimedSteps; ++i) session.run(model.feeds(0));
+  const Profile profile = make_profile(session.stop_trace(), {.workers = {}});
+  PlanPicture picture;
+  for (const NodeProfile& node : profile.nodes) picture.step_ms.push_back(node.self_ms);
+  for (const PathStep& step : profile.path) picture.critical.push_back(step.step);
+  return picture;
 }
 
 }  // namespace
 
 int plan(const PlanOptions& options) {
-  constexpr std::int64_t kPixels = std::int64_t{28} * 28;
-  const Mlp model(mlp_sizes(kPixels, options.model.hidden, ImageDataset::kClasses),
-                  options.model.batch);
-  const Session session(model.graph, {.loss = model.loss,
-                                      .optimizer = make_optimizer(options.optimizer),
-                                      .tuning = load_tuning(options.tuning)});
-  if (!options.dot.empty()) write_text("--dot", options.dot, plan_dot(session.plan()));
+  const bool timed = options.color == "time";
+  check(!timed || !options.dot.empty(), "--color time colours a picture, and needs --dot");
+  const ProfiledModel model(options.model, options.optimizer, "");
+  SessionOptions session_options = model.options();
+  session_options.tuning = load_tuning(options.tuning);
+  Session session(model.graph(), session_options);
+  if (!options.dot.empty()) {
+    write_text("--dot", options.dot,
+               plan_dot(session.plan(), timed ? measured_picture(model, session) : PlanPicture{}));
+  }
   if (!options.json.empty()) write_text("--json", options.json, plan_json(session.plan()));
   std::cout << plan_text(session.plan());
   return 0;

@@ -7,10 +7,10 @@
 
 namespace gradmill {
 
-void check_save_path(const std::string& path) {
+void check_save_path(const std::string& path, const char* option) {
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
-  check(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), "--save ",
+  check(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), option, " ",
         path, ": is there, and is not a regular file");
   check_writable(path);
 }

@@ -4,8 +4,8 @@
 
 namespace gradmill {
 
-/// Before the work whose result goes to `path`, the value of --save: throws Error when the file
+/// Before the work whose result goes to `path`, the value of `option`: throws Error when the file
 /// could not be written, or something that is no regular file is there.
-void check_save_path(const std::string& path);
+void check_save_path(const std::string& path, const char* option = "--save");
 
 }  // namespace gradmill

@@ -1,3 +1,4 @@
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -5,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include <gradmill/runtime/error.h>
 
@@ -32,17 +34,20 @@ class Trainer {
         test_data_(options.data, "t10k"),
         sizes_(mlp_sizes(train_data_.pixels(), options.model.hidden, ImageDataset::kClasses)),
         tuning_(load_tuning(options.tuning)),
+        trace_(options.trace.empty() ? nullptr : open_trace(options.trace)),
         training_(sizes_, options.model.batch, train_data_.count(),
                   {.optimizer = make_optimizer(options.optimizer),
                    .threads = options.threads,
                    .seed = options.seed,
                    .check_finite = options.check_finite,
-                   .tuning = tuning_}),
+                   .tuning = tuning_,
+                   .trace = trace_}),
         evaluation_(sizes_, EvalOptions{}.batch, test_data_.count(),
                     {.threads = options.threads,
                      .parameters = training_.parameters(),
                      .check_finite = options.check_finite,
-                     .tuning = tuning_}),
+                     .tuning = tuning_,
+                     .trace = trace_}),
         base_rate_(training_.runner(0).session().learning_rate()),
         progress_(options.epochs, train_data_.count()) {
     check(train_data_.rows() == test_data_.rows() && train_data_.columns() == test_data_.columns(),
@@ -63,10 +68,21 @@ class Trainer {
         last_.test_accuracy, last_.test_loss, images / seconds_,
         options_.save.empty() ? "nowhere, --save FILE does" : options_.save.c_str());
     if (metrics_failure_) throw Failure(*metrics_failure_);
+    if (trace_) trace_->close();
     return 0;
   }
 
  private:
+  static std::shared_ptr<TraceFile> open_trace(const std::string& path) {
+    try {
+      return std::make_shared<TraceFile>(path);
+    } catch (const Failure&) {
+      throw;
+    } catch (const Error& error) {
+      fail("--trace ", error.what());
+    }
+  }
+
   /// Whether it came to its end; Ctrl-C stops it after a step.
   bool run_epoch(int epoch) {
     const auto order = shuffled(train_data_.count(), options_.seed, epoch);
@@ -135,6 +151,7 @@ class Trainer {
   ImageDataset test_data_;
   MlpSizes sizes_;
   std::shared_ptr<const Tuning> tuning_;
+  std::shared_ptr<TraceFile> trace_;
   MlpPass training_;
   MlpPass evaluation_;
   double base_rate_;
@@ -149,9 +166,16 @@ class Trainer {
 }  // namespace
 
 int train(const TrainOptions& options) {
-  check(options.save.empty() || std::filesystem::weakly_canonical(options.save) !=
-                                    std::filesystem::weakly_canonical(options.metrics),
-        "--save and --metrics name the same file, ", options.save);
+  const std::array<std::pair<const char*, std::string>, 3> outputs = {
+      {{"--save", options.save}, {"--metrics", options.metrics}, {"--trace", options.trace}}};
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& [first, path] = outputs[j];
+      check(path.empty() || std::filesystem::weakly_canonical(path) !=
+                                std::filesystem::weakly_canonical(outputs[i].second),
+            first, " and ", outputs[i].first, " name the same file, ", path);
+    }
+  }
   if (!options.save.empty()) check_save_path(options.save);
   return Trainer(options).run();
 }

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace gradmill::bench {
+#include <gradmill/runtime/export.h>
+
+namespace gradmill {
 
 /// A step of a plan as a scheduler sees it: tiles that may run once all predecessors' are done.
 struct ReplayStep {
@@ -26,7 +28,7 @@ struct Replay {
 /// worker is free, it takes a ready tile of the step from which the longest path leads to the end,
 /// tiles of a step in their order. Each tile costs `dispatch_ms` beyond its own time. Throws Error
 /// for fewer workers than 1, and for a predecessor that is not before its step.
-Replay replay(const std::vector<ReplayStep>& steps, int workers, double dispatch_ms);
+GRADMILL_API Replay replay(const std::vector<ReplayStep>& steps, int workers, double dispatch_ms);
 
 /// The longest chain of steps, each of which takes as long as its longest tile: what no number of
 /// workers gets below.
@@ -34,6 +36,6 @@ struct CriticalPath {
   double ms = 0;
   std::vector<int> steps;  ///< in the order in which they run
 };
-CriticalPath critical_path(const std::vector<ReplayStep>& steps);
+GRADMILL_API CriticalPath critical_path(const std::vector<ReplayStep>& steps);
 
-}  // namespace gradmill::bench
+}  // namespace gradmill

@@ -1,6 +1,6 @@
 // The list scheduler, on graphs whose schedules can be told by hand.
 
-#include "workloads/replay.h"
+#include <gradmill/profile/replay.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "../support/error_of.h"
 
-namespace gradmill::bench {
+namespace gradmill {
 namespace {
 
 using testing::DoubleEq;
@@ -137,4 +137,4 @@ TEST(Replay, RefusesWhatIsNoPlan) {
 }
 
 }  // namespace
-}  // namespace gradmill::bench
+}  // namespace gradmill

@@ -1,4 +1,4 @@
-#include "workloads/replay.h"
+#include <gradmill/profile/replay.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 #include <gradmill/runtime/error.h>
 
-namespace gradmill::bench {
+namespace gradmill {
 namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
@@ -156,4 +156,4 @@ CriticalPath critical_path(const std::vector<ReplayStep>& steps) {
   return result;
 }
 
-}  // namespace gradmill::bench
+}  // namespace gradmill

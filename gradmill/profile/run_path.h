@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <gradmill/runtime/trace.h>
+
+namespace gradmill {
+
+/// A step on the path that decided how long a run took, in nanoseconds.
+struct PathStep {
+  int step = 0;               ///< of the plan
+  std::int64_t begin_ns = 0;  ///< of its first tile, after the begin of the run
+  std::int64_t ns = 0;        ///< from there to the end of its last tile
+  std::int64_t wait_ns = 0;   ///< from the end of the step before it, or the begin of the run
+};
+
+/// The critical path of a run as it went: from the step that ended last, each time back to the
+/// predecessor that ended last. Times and waits together reach from the begin of the run to the end
+/// of its last tile. Empty for a run without tiles.
+GRADMILL_API std::vector<PathStep> run_path(const Plan& plan, const TracedRun& run);
+
+}  // namespace gradmill

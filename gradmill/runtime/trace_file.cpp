@@ -1,0 +1,228 @@
+#include <gradmill/runtime/trace_file.h>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <gradmill/runtime/error.h>
+#include <gradmill/runtime/held_signals.h>
+#include <gradmill/runtime/log.h>
+#include <gradmill/runtime/text_sink.h>
+#include <gradmill/runtime/tile_recorder.h>
+#include <gradmill/runtime/trace_format.h>
+
+namespace gradmill {
+namespace {
+
+constexpr const char* kVariable = "GRADMILL_TRACE";
+constexpr std::size_t kBlock = std::size_t{256} << 10U;      // bytes written at once
+constexpr std::chrono::milliseconds kFlushEvery{100};
+// Formatting gives way to training, but not for ever: what waits is bounded.
+constexpr int kNice = 10;
+
+struct Dropped {
+  std::uint64_t runs = 0;
+  std::uint64_t tiles = 0;
+};
+
+}  // namespace
+
+struct TraceFile::Impl {
+  Impl(std::string name, std::size_t most)
+      : path(std::move(name)), max_waiting(most), sink(path) {
+    text = TraceFormat::head();
+    const HeldSignals held;  // the program's handlers run on its own threads
+    writer = std::thread([this] { write_all(); });
+  }
+
+  struct Session {
+    TraceFormat format;
+    Dropped dropped = {};  // and not yet said
+  };
+
+  void write_all();
+  void write_text() {
+    if (!failure && !text.empty()) attempt([&] { sink.write(text); });
+    text.clear();
+  }
+  template <class Write>
+  void attempt(Write&& write) {
+    try {
+      write();
+    } catch (const std::exception& error) {
+      failure = error.what();
+      log(LogLevel::error, cat("trace: ", error.what(), "; nothing more is written there"));
+    }
+  }
+
+  std::string path;
+  std::size_t max_waiting;
+  const std::int64_t origin = trace_now();
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Session> sessions;  // each used by the writer, except for what it dropped
+  std::deque<std::pair<int, TracedRun>> waiting;
+  std::size_t waiting_tiles = 0;
+  Dropped dropped;  // of all sessions
+  bool closing = false;
+
+  // The writer's until it has ended.
+  TextSink sink;
+  std::string text;
+  std::optional<std::string> failure;
+
+  std::thread writer;
+};
+
+void TraceFile::Impl::write_all() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
+  auto flushed = std::chrono::steady_clock::now();
+  bool written = true;  // since then
+  std::deque<std::pair<int, TracedRun>> taken;
+  for (std::size_t named = 0;;) {
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, kFlushEvery, [&] { return closing || !waiting.empty(); });
+    const bool last = closing;
+    const std::size_t known = sessions.size();
+    std::swap(taken, waiting);
+    waiting_tiles = 0;
+    lock.unlock();
+
+    for (; named < known; ++named) text += sessions[named].format.names();
+    for (const auto& [session, run] : taken) {
+      if (failure) break;
+      sessions[static_cast<std::size_t>(session - 1)].format.append(text, run);
+      if (text.size() >= kBlock) write_text();
+      written = true;
+    }
+    taken.clear();
+    for (std::size_t i = 0; i < known; ++i) {
+      lock.lock();
+      const Dropped lost = std::exchange(sessions[i].dropped, {});
+      lock.unlock();
+      if (lost.runs > 0) {
+        sessions[i].format.append_dropped(text, lost.runs, lost.tiles, trace_now());
+      }
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (last || (written && now - flushed >= kFlushEvery)) {
+      write_text();
+      if (!failure) attempt([&] { sink.flush(); });
+      flushed = now;
+      written = false;
+    }
+    if (last) return;
+  }
+}
+
+TraceFile::TraceFile(const std::string& path, std::size_t max_waiting)
+    : impl_(std::make_unique<Impl>(path, max_waiting)) {}
+
+TraceFile::~TraceFile() {
+  try {
+    close();
+  } catch (const std::exception&) {
+    // It was logged when it happened.
+  }
+}
+
+std::shared_ptr<TraceFile> TraceFile::of_environment() {
+  static const std::shared_ptr<TraceFile> instance = []() -> std::shared_ptr<TraceFile> {
+    const char* value = std::getenv(kVariable);
+    if (value == nullptr || *value == '\0') return nullptr;
+    std::string path = value;
+    const std::string process = std::to_string(getpid());
+    for (std::size_t at = 0; (at = path.find("%p", at)) != std::string::npos;) {
+      path.replace(at, 2, process);
+      at += process.size();
+    }
+    try {
+      return std::make_shared<TraceFile>(path);
+    } catch (const Error& error) {
+      log(LogLevel::error, cat(kVariable, ": ", error.what(), "; nothing is traced"));
+      return nullptr;
+    }
+  }();
+  return instance;
+}
+
+const std::string& TraceFile::path() const { return impl_->path; }
+
+void TraceFile::close() {
+  Impl& impl = *impl_;
+  if (impl.writer.joinable()) {
+    {
+      const std::lock_guard lock(impl.mutex);
+      impl.closing = true;
+    }
+    impl.changed.notify_one();
+    impl.writer.join();
+    if (impl.dropped.runs > 0) {
+      log(LogLevel::warn, cat("trace: ", impl.path, " lacks ", impl.dropped.runs, " steps with ",
+                              impl.dropped.tiles, " tiles, which came faster than it was written"));
+    }
+    if (!impl.failure) {
+      impl.attempt([&] {
+        impl.sink.write(TraceFormat::tail());
+        impl.sink.close();
+      });
+    }
+  }
+  if (impl.failure) throw Failure(cat("trace: ", *impl.failure));
+}
+
+int TraceFile::add_session(std::shared_ptr<const Plan> plan, int lanes) {
+  Impl& impl = *impl_;
+  const std::lock_guard lock(impl.mutex);
+  const int number = static_cast<int>(impl.sessions.size()) + 1;
+  impl.sessions.push_back({TraceFormat(std::move(plan), lanes, number, impl.origin)});
+  return number;
+}
+
+void TraceFile::add_run(int session, TracedRun run) {
+  Impl& impl = *impl_;
+  const std::lock_guard lock(impl.mutex);
+  if (impl.closing) return;
+  if (impl.waiting_tiles + run.tiles.size() > impl.max_waiting) {
+    for (Dropped* dropped :
+         {&impl.dropped, &impl.sessions[static_cast<std::size_t>(session - 1)].dropped}) {
+      ++dropped->runs;
+      dropped->tiles += run.tiles.size();
+    }
+    return;
+  }
+  impl.waiting_tiles += run.tiles.size();
+  impl.waiting.emplace_back(session, std::move(run));
+  impl.changed.notify_one();
+}
+
+void write_trace(const Trace& trace, const std::string& path) {
+  TextSink sink(path);
+  const std::int64_t origin = trace.runs.empty() ? trace_now() : trace.runs.front().begin_ns;
+  TraceFormat format(trace.plan, trace.lanes, 1, origin);
+  std::string text = TraceFormat::head() + format.names();
+  for (const TracedRun& run : trace.runs) {
+    format.append(text, run);
+    if (text.size() < kBlock) continue;
+    sink.write(text);
+    text.clear();
+  }
+  if (trace.dropped_runs > 0) {
+    const std::int64_t end = trace.runs.empty() ? origin : trace.runs.back().end_ns;
+    format.append_dropped(text, trace.dropped_runs, trace.dropped_tiles, end);
+  }
+  sink.write(text + TraceFormat::tail());
+  sink.close();
+}
+
+}  // namespace gradmill

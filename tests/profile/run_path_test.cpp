@@ -1,0 +1,99 @@
+// Critical paths: of a run as it went, and of a plan whose steps take a given time.
+
+#include <gmock/gmock.h>
+#include <gradmill/profile/replay.h>
+#include <gradmill/profile/run_path.h>
+#include <gtest/gtest.h>
+
+#include "synthetic.h"
+
+namespace gradmill {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr int kSteps = 14;
+
+// As with workers for all: each step begins when its last predecessor ends.
+TracedRun run_without_waiting(const RandomDag& dag) {
+  std::vector<TracedTile> tiles;
+  double last = 0;
+  for (int i = 0; i < static_cast<int>(dag.ms.size()); ++i) {
+    const int end = longest_chain_to(dag, i);
+    tiles.push_back(tile_at(i, i, 0, end - dag.ms[static_cast<std::size_t>(i)], end));
+    last = std::max<double>(last, end);
+  }
+  return run_of(tiles, last);
+}
+
+TEST(CriticalPath, IsTheLongestChainOfRandomGraphs) {
+  for (std::uint32_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    const RandomDag dag = random_dag(seed, kSteps);
+    const Plan& plan = *dag.plan.shared();
+    const int expected = longest_chain(dag);
+
+    std::vector<ReplayStep> steps;
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      steps.push_back({.name = plan.steps[i].name,
+                       .tile_ms = {static_cast<double>(dag.ms[i])},
+                       .predecessors = plan.steps[i].predecessors});
+    }
+    const CriticalPath planned = critical_path(steps);
+    EXPECT_DOUBLE_EQ(planned.ms, expected);
+
+    const std::vector<PathStep> path = run_path(plan, run_without_waiting(dag));
+    std::int64_t length = 0;
+    int before = -1;
+    for (const PathStep& step : path) {
+      EXPECT_EQ(step.wait_ns, 0);
+      EXPECT_EQ(step.begin_ns, length);
+      EXPECT_EQ(step.ns, dag.ms[static_cast<std::size_t>(step.step)] * kMs);
+      length += step.ns;
+      const auto& predecessors = plan.steps[static_cast<std::size_t>(step.step)].predecessors;
+      if (before < 0) {
+        EXPECT_TRUE(predecessors.empty());
+      } else {
+        EXPECT_NE(std::ranges::find(predecessors, before), predecessors.end());
+      }
+      before = step.step;
+    }
+    EXPECT_EQ(length, expected * kMs);
+
+    int planned_length = 0;
+    for (const int step : planned.steps) planned_length += dag.ms[static_cast<std::size_t>(step)];
+    EXPECT_EQ(planned_length, expected);
+  }
+}
+
+TEST(RunPath, TellsWhatWasWaitedFor) {
+  SyntheticPlan plan;
+  const int a = plan.step("a", 2, {});
+  const int b = plan.step("b", 1, {});
+  const int c = plan.step("c", 1, {a, b});
+  plan.step("d", 1, {b});
+  // a: 1 to 4 in two tiles; b: 1 to 3; c begins late, and ends last.
+  const TracedRun run =
+      run_of({tile_at(0, a, 0, 1, 2), tile_at(0, a, 1, 2, 4), tile_at(1, b, 0, 1, 3),
+              tile_at(1, 3, 0, 3, 4.5), tile_at(1, c, 0, 4.5, 6)},
+             7);
+  const std::vector<PathStep> path = run_path(plan.plan(), run);
+  ASSERT_EQ(path.size(), 2U);
+  EXPECT_EQ(path[0].step, a);
+  EXPECT_EQ(path[0].wait_ns, 1 * kMs);
+  EXPECT_EQ(path[0].begin_ns, 1 * kMs);
+  EXPECT_EQ(path[0].ns, 3 * kMs);
+  EXPECT_EQ(path[1].step, c);
+  EXPECT_EQ(path[1].wait_ns, kMs / 2);
+  EXPECT_EQ(path[1].begin_ns, 4 * kMs + kMs / 2);
+  EXPECT_EQ(path[1].ns, kMs + kMs / 2);
+}
+
+TEST(RunPath, OfARunWithoutTilesIsEmpty) {
+  SyntheticPlan plan;
+  plan.step("a", 1, {});
+  EXPECT_TRUE(run_path(plan.plan(), run_of({}, 1)).empty());
+}
+
+}  // namespace
+}  // namespace gradmill

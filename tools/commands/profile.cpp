@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <limits>
+#include <memory>
+#include <set>
+
+#include <gradmill/profile/profile.h>
+#include <gradmill/profile/tile_times.h>
+#include <gradmill/runtime/cpus.h>
+#include <gradmill/runtime/error.h>
+
+#include "commands/bench_machine.h"
+#include "commands/commands.h"
+#include "commands/profiled_model.h"
+#include "commands/save_path.h"
+#include "commands/tuning_file.h"
+#include "commands/write_text.h"
+#include "workloads/bandwidth.h"
+#include "workloads/median.h"
+#include "workloads/products.h"
+
+namespace gradmill {
+namespace {
+
+constexpr int kRounds = 5;
+constexpr int kWarmSteps = 3;
+constexpr double kPeakSeconds = 0.3;
+constexpr double kDispatchSeconds = 0.05;
+
+/// Before anything else: what oneDNN does with its own threads depends on who called it first.
+MachinePeaks measure_peaks(int threads) {
+  const bench::Product cube{1024, 1024, 1024};
+  const double ms = bench::measure_product(cube, threads, kPeakSeconds).ms;
+  return {.gflops = cube.flops() / ms / 1e6,
+          .bandwidth_gbs = bench::measure_bandwidth(threads, kPeakSeconds)};
+}
+
+/// A session that is run now and then, beside others.
+class Runner {
+ public:
+  Runner(const ProfiledModel& model, SessionOptions options, int threads)
+      : model_(model), threads_(threads) {
+    options.threads = threads;
+    session_ = std::make_unique<Session>(model.graph(), std::move(options));
+  }
+
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      session_->run(model_.feeds(step_++));
+      const std::chrono::duration<double, std::milli> took =
+          std::chrono::steady_clock::now() - begin;
+      ms_.push_back(took.count());
+    }
+  }
+  void forget() { ms_.clear(); }
+
+  Session& session() { return *session_; }
+  int threads() const { return threads_; }
+  double median_ms() const { return bench::median(ms_); }
+
+ private:
+  const ProfiledModel& model_;
+  int threads_;
+  std::unique_ptr<Session> session_;
+  std::size_t step_ = 0;
+  std::vector<double> ms_;
+};
+
+/// The numbers of threads that can be run here: 1, 2, 4, ..., all cores, and what was asked for.
+std::set<int> threads_to_measure(int asked) {
+  std::set<int> threads = {asked};
+  const int cores = allowed_cpus();
+  for (int count = 1; count < cores; count *= 2) threads.insert(count);
+  threads.insert(cores);
+  return threads;
+}
+
+}  // namespace
+
+int profile(const ProfileCommandOptions& options) {
+  for (const auto& [option, path] : {std::pair("--html", options.html), {"--json", options.json}}) {
+    if (!path.empty()) check_save_path(path, option);
+  }
+  check(options.html.empty() || options.html != options.json,
+        "--html and --json name the same file, ", options.html);
+  const int threads = options.threads > 0 ? options.threads : allowed_cpus();
+  const ProfiledModel model(options.model, options.optimizer, options.workload);
+  const Machine machine = this_machine();
+  ProfileOptions report;
+  report.title = model.title();
+  report.processor = cat(machine.processor, " (", machine.instructions, ")");
+  report.cores = machine.cores;
+  report.peaks = measure_peaks(threads);
+  report.bandwidth_cap_gbs = options.bandwidth;
+  if (!options.workers.empty()) report.workers = options.workers;
+
+  SessionOptions session_options = model.options();
+  session_options.tuning = load_tuning(options.tuning);
+  Runner traced(model, session_options, threads);
+  std::vector<std::unique_ptr<Runner>> measured;
+  for (const int count : threads_to_measure(threads)) {
+    measured.push_back(std::make_unique<Runner>(model, session_options, count));
+  }
+  // In turns, so that all meet the same machine. The first steps warm caches up.
+  traced.run(kWarmSteps);
+  for (const auto& runner : measured) {
+    runner->run(kWarmSteps);
+    runner->forget();
+  }
+  traced.session().start_trace({.max_tiles = std::numeric_limits<std::size_t>::max()});
+  for (int round = 0; round < kRounds; ++round) {
+    const int steps = options.steps * (round + 1) / kRounds - options.steps * round / kRounds;
+    traced.run(steps);
+    for (const auto& runner : measured) runner->run(steps);
+  }
+  Trace trace = traced.session().stop_trace();
+  for (const auto& runner : measured) {
+    report.measured.emplace_back(runner->threads(), runner->median_ms());
+    report.workers.push_back(runner->threads());
+  }
+  std::ranges::sort(report.workers);
+  const auto repeated = std::ranges::unique(report.workers);
+  report.workers.erase(repeated.begin(), repeated.end());
+  report.dispatch_ms = measure_dispatch(*trace.plan, std::max(threads, 2), kDispatchSeconds);
+
+  const Profile found = make_profile(std::move(trace), std::move(report));
+  std::cout << profile_text(found) << std::flush;
+  if (!options.html.empty()) write_text("--html", options.html, profile_html(found));
+  if (!options.json.empty()) write_text("--json", options.json, profile_json(found));
+  return 0;
+}
+
+}  // namespace gradmill
