@@ -18,4 +18,5 @@
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reshape.h>
 #include <gradmill/ops/softmax.h>
+#include <gradmill/profile/profile.h>
 #include <gradmill/runtime/error.h>

@@ -19,8 +19,7 @@ TileTimes measure_tiles(const Workload& workload, double seconds) {
   });
   Trace trace = session.stop_trace();
   // The first were the warm-up.
-  trace.runs.erase(trace.runs.begin(),
-                   trace.runs.end() - static_cast<std::ptrdiff_t>(whole.steps));
+  trace.runs.erase(trace.runs.begin(), trace.runs.end() - static_cast<std::ptrdiff_t>(whole.steps));
   return {.plan = trace.plan,
           .steps = tile_times(trace),
           .runs = whole.steps,

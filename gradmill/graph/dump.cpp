@@ -131,7 +131,7 @@ std::string color(Phase phase) {
 std::string heat(double ms, double longest) {
   const double share = longest > 0 ? std::clamp(ms / longest, 0.0, 1.0) : 0;
   std::ostringstream text;
-  text << std::fixed << std::setprecision(3) << "0.02 " << 0.75 * share << " 1.0";
+  text << std::fixed << std::setprecision(3) << "\"0.02 " << 0.75 * share << " 1.0\"";
   return std::move(text).str();
 }
 
@@ -206,8 +206,8 @@ std::string plan_dot(const Plan& plan, const PlanPicture& picture) {
       << "  node [shape=box, style=\"rounded,filled\", fontname=\"sans-serif\"];\n";
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const PlanStep& step = plan.steps[i];
-    out << "  s" << i << " [fillcolor=\""
-        << (picture.step_ms.empty() ? color(step.phase) : heat(picture.step_ms[i], longest)) << '"';
+    out << "  s" << i << " [fillcolor="
+        << (picture.step_ms.empty() ? color(step.phase) : heat(picture.step_ms[i], longest));
     if (critical[i]) out << ", penwidth=3, fontname=\"sans-serif bold\"";
     out << ", label=\"" << i << ' ' << dot_label(step.op) << ' ' << dot_label(step.name) << "\\n"
         << to_string(step.phase) << ", " << dot_label(step.shapes) << "\\n"

@@ -42,6 +42,11 @@ void check_options(const ProfileOptions& options) {
   known("the peak bandwidth", options.peaks.bandwidth_gbs);
   known("the bandwidth cap", options.bandwidth_cap_gbs);
   known("the dispatch", options.dispatch_ms);
+  for (const auto& [threads, rate] : options.compute_rates) {
+    check(threads >= 1, "profile: a compute rate is of at least 1 thread, got ", threads);
+    check(std::isfinite(rate) && rate > 0, "profile: the compute rate of ", threads,
+          " threads must be finite and above 0, got ", rate);
+  }
   for (const int workers : options.workers) {
     check(workers >= 1, "profile: at least 1 worker is needed, got ", workers);
   }
@@ -164,10 +169,12 @@ class Profiler {
     scaling.bandwidth_cap_gbs = options.bandwidth_cap_gbs;
     const double least =
         scaling.bandwidth_cap_gbs > 0 ? scaling.bytes / scaling.bandwidth_cap_gbs * 1e-6 : 0;
+    const double recorded = slowness(profile_.trace.lanes);
     const auto predicted = [&](int workers) {
       // One worker runs the plan serially.
       const double dispatch = workers == 1 ? 0 : scaling.dispatch_ms;
-      return std::max(replay(steps_, workers, dispatch).ms, least);
+      const double scale = slowness(workers) / recorded;
+      return std::max(replay(steps_, workers, dispatch / scale).ms * scale, least);
     };
     const double alone = predicted(1);
     for (const int workers : options.workers) {
@@ -179,6 +186,18 @@ class Profiler {
       }
       scaling.predictions.push_back(prediction);
     }
+  }
+
+  // How long a tile takes beside so many others, against alone on the machine.
+  double slowness(int threads) const {
+    int known = 0;
+    double result = 1;
+    for (const auto& [count, rate] : profile_.options.compute_rates) {
+      if (count > threads || count < known || rate <= 0) continue;
+      known = count;
+      result = count / rate;
+    }
+    return result;
   }
 
   static std::int64_t length(const TracedRun& run) { return run.end_ns - run.begin_ns; }

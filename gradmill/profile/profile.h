@@ -31,6 +31,12 @@ struct ProfileOptions {
   std::vector<int> workers = {1, 2, 4, 8, 16, 32, 64, 128};
   /// No prediction is faster than its bytes through memory at so many GB/s; 0 for no such cap.
   double bandwidth_cap_gbs = 0;
+  /// Threads, and the GFLOP/s of products that so many reach together, each with its own. Threads
+  /// share caches, memory and clock, and two may share a core: tiles that were recorded while one
+  /// number of them ran are predicted for another in proportion to what each of them then gets.
+  /// With more workers than the most listed, a tile takes what it takes with the most. Empty: tiles
+  /// take the same time beside any number of others.
+  std::vector<std::pair<int, double>> compute_rates = {};
   /// Threads, and the milliseconds that a step was measured to take with them.
   std::vector<std::pair<int, double>> measured = {};
 };

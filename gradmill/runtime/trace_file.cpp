@@ -49,6 +49,7 @@ struct TraceFile::Impl {
     Dropped dropped = {};  // and not yet said
   };
 
+  bool urgent() const { return waiting_tiles > max_waiting / 4; }
   void write_all();
   void write_text() {
     if (!failure && !text.empty()) attempt([&] { sink.write(text); });
@@ -91,7 +92,7 @@ void TraceFile::Impl::write_all() {
   std::deque<std::pair<int, TracedRun>> taken;
   for (std::size_t named = 0;;) {
     std::unique_lock lock(mutex);
-    changed.wait_for(lock, kFlushEvery, [&] { return closing || !waiting.empty(); });
+    changed.wait_for(lock, kFlushEvery, [&] { return closing || urgent(); });
     const bool last = closing;
     const std::size_t known = sessions.size();
     std::swap(taken, waiting);
@@ -203,7 +204,8 @@ void TraceFile::add_run(int session, TracedRun run) {
   }
   impl.waiting_tiles += run.tiles.size();
   impl.waiting.emplace_back(session, std::move(run));
-  impl.changed.notify_one();
+  // A writer that wakes for every step would take a worker's place each time.
+  if (impl.urgent()) impl.changed.notify_one();
 }
 
 void write_trace(const Trace& trace, const std::string& path) {

@@ -151,9 +151,30 @@ TEST(PlanDot, HasANodeForEachStepAndAnEdgeForEachDependency) {
   EXPECT_EQ(lines_with(dot, "fillcolor=lightsalmon"), 2);
   EXPECT_EQ(lines_with(dot, "fillcolor=palegreen"), 1);
   EXPECT_EQ(lines_with(dot, " -> s"), 4);
-  for (const char* edge : {"s0 -> s1;", "s0 -> s2;", "s1 -> s3;", "s2 -> s3;"}) {
+  // By FLOPs the longest path leads by way of s2.
+  for (const char* edge :
+       {"s0 -> s1;", "s0 -> s2 [penwidth=3];", "s1 -> s3;", "s2 -> s3 [penwidth=3];"}) {
     EXPECT_EQ(lines_with(dot, edge), 1) << edge;
   }
+  EXPECT_EQ(lines_with(dot, "penwidth=3, fontname="), 3);
+}
+
+TEST(PlanDot, ShowsWhatWasMeasured) {
+  const std::string dot =
+      plan_dot(diamond(), {.step_ms = {0.5, 4.25, 0, 2.125}, .critical = {0, 1, 3}});
+  EXPECT_EQ(lines_with(dot, "fillcolor=light"), 0);
+  EXPECT_EQ(lines_with(dot, "fillcolor=\"0.02 0.750 1.0\""), 1);  // s1, the longest
+  EXPECT_EQ(lines_with(dot, "fillcolor=\"0.02 0.375 1.0\""), 1);  // s3, half of it
+  EXPECT_EQ(lines_with(dot, "fillcolor=\"0.02 0.000 1.0\""), 1);
+  EXPECT_EQ(lines_with(dot, "4.25 ms"), 1);
+  EXPECT_EQ(lines_with(dot, "s0 -> s1 [penwidth=3];"), 1);
+  EXPECT_EQ(lines_with(dot, "s0 -> s2;"), 1);
+  EXPECT_EQ(lines_with(dot, "s1 -> s3 [penwidth=3];"), 1);
+}
+
+TEST(PlanDot, RefusesAPictureOfAnotherPlan) {
+  EXPECT_THROW(plan_dot(diamond(), {.step_ms = {1, 2}}), Error);
+  EXPECT_THROW(plan_dot(diamond(), {.critical = {0, 4}}), Error);
 }
 
 // Quotes, a backslash, a line break, a control character, and a byte that is no UTF-8.

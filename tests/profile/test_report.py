@@ -89,6 +89,8 @@ class PageTest(unittest.TestCase):
         self.addCleanup(self.check_logs)
         self.browser.get("file://" + path)
         self.assertEqual(self.js("document.readyState"), "complete")
+        # Most tests begin with the whole timeline; the page shows the critical run first.
+        self.browser.execute_script("document.getElementById('reset')?.click()")
         self.painted()
 
     def check_logs(self):
@@ -457,6 +459,15 @@ class Sample(Whole):
             self.assertEqual(rates[-1], "–")  # not known: last, either way
             rates = [float(rate) for rate in rates[:-1]]
             self.assertEqual(rates, sorted(rates, reverse=order == "descending"))
+
+    def test_opens_on_the_critical_run(self):
+        self.browser.refresh()
+        run = next(r for r in self.data["timeline"]["runs"]
+                   if r["run"] == self.data["critical_path"]["run"])
+        begin, end = self.view()
+        self.assertLessEqual(begin, run["begin_us"])
+        self.assertGreaterEqual(end, run["end_us"])
+        self.assertLess(end - begin, 1.1 * (run["end_us"] - run["begin_us"]))
 
     def test_figures_tell_what_is_under_the_pointer(self):
         self.scroll_to(self.find("#memory-curve"))

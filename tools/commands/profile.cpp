@@ -2,6 +2,7 @@
 #include <chrono>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -17,24 +18,17 @@
 #include "commands/tuning_file.h"
 #include "commands/write_text.h"
 #include "workloads/bandwidth.h"
+#include "workloads/compute_rate.h"
 #include "workloads/median.h"
-#include "workloads/products.h"
 
 namespace gradmill {
 namespace {
 
-constexpr int kRounds = 5;
+constexpr double kTurnMs = 30;
 constexpr int kWarmSteps = 3;
-constexpr double kPeakSeconds = 0.3;
+constexpr double kBandwidthSeconds = 0.2;
+constexpr double kRateSeconds = 0.02;
 constexpr double kDispatchSeconds = 0.05;
-
-/// Before anything else: what oneDNN does with its own threads depends on who called it first.
-MachinePeaks measure_peaks(int threads) {
-  const bench::Product cube{1024, 1024, 1024};
-  const double ms = bench::measure_product(cube, threads, kPeakSeconds).ms;
-  return {.gflops = cube.flops() / ms / 1e6,
-          .bandwidth_gbs = bench::measure_bandwidth(threads, kPeakSeconds)};
-}
 
 /// A session that is run now and then, beside others.
 class Runner {
@@ -92,7 +86,6 @@ int profile(const ProfileCommandOptions& options) {
   report.title = model.title();
   report.processor = cat(machine.processor, " (", machine.instructions, ")");
   report.cores = machine.cores;
-  report.peaks = measure_peaks(threads);
   report.bandwidth_cap_gbs = options.bandwidth;
   if (!options.workers.empty()) report.workers = options.workers;
 
@@ -103,26 +96,42 @@ int profile(const ProfileCommandOptions& options) {
   for (const int count : threads_to_measure(threads)) {
     measured.push_back(std::make_unique<Runner>(model, session_options, count));
   }
-  // In turns, so that all meet the same machine. The first steps warm caches up.
+  // The first steps warm caches up.
   traced.run(kWarmSteps);
   for (const auto& runner : measured) {
     runner->run(kWarmSteps);
     runner->forget();
   }
+  // In short turns, so that all meet the same machine.
+  const int turn = std::max(1, static_cast<int>(kTurnMs / traced.median_ms()));
+  std::map<int, std::vector<double>> rates;
   traced.session().start_trace({.max_tiles = std::numeric_limits<std::size_t>::max()});
-  for (int round = 0; round < kRounds; ++round) {
-    const int steps = options.steps * (round + 1) / kRounds - options.steps * round / kRounds;
+  for (int done = 0; done < options.steps; done += turn) {
+    const int steps = std::min(turn, options.steps - done);
     traced.run(steps);
-    for (const auto& runner : measured) runner->run(steps);
+    for (const auto& runner : measured) {
+      runner->run(steps);
+      rates[runner->threads()].push_back(
+          bench::measure_compute_rate(runner->threads(), kRateSeconds));
+    }
   }
   Trace trace = traced.session().stop_trace();
   for (const auto& runner : measured) {
     report.measured.emplace_back(runner->threads(), runner->median_ms());
     report.workers.push_back(runner->threads());
+    // Relative to one thread's of the same turn, which met the same machine.
+    std::vector<double> relative;
+    for (std::size_t i = 0; i < rates[1].size(); ++i) {
+      relative.push_back(rates[runner->threads()][i] / rates[1][i]);
+    }
+    report.compute_rates.emplace_back(runner->threads(),
+                                      bench::median(rates[1]) * bench::median(relative));
   }
   std::ranges::sort(report.workers);
   const auto repeated = std::ranges::unique(report.workers);
   report.workers.erase(repeated.begin(), repeated.end());
+  report.peaks = {.gflops = std::ranges::max(rates[threads]),
+                  .bandwidth_gbs = bench::measure_bandwidth(threads, kBandwidthSeconds)};
   report.dispatch_ms = measure_dispatch(*trace.plan, std::max(threads, 2), kDispatchSeconds);
 
   const Profile found = make_profile(std::move(trace), std::move(report));

@@ -12,7 +12,11 @@ void check_save_path(const std::string& path, const char* option) {
   const auto status = std::filesystem::status(path, ignored);
   check(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), option, " ",
         path, ": is there, and is not a regular file");
-  check_writable(path);
+  try {
+    check_writable(path);
+  } catch (const Error& error) {
+    fail(option, " ", error.what());
+  }
 }
 
 }  // namespace gradmill

@@ -236,6 +236,8 @@
     };
     painter.readTheme();
     resized();
+    // Of many runs that were traced in turns with others, the whole shows little.
+    if (critical.run) zoomTo(critical.run);
     new ResizeObserver(resized).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       painter.readTheme();

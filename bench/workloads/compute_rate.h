@@ -1,0 +1,10 @@
+#pragma once
+
+namespace gradmill::bench {
+
+/// GFLOP/s of `threads` threads together, each of which does f32 products of 256 x 256 x 256 of its
+/// own for about `seconds`, sequentially and out of its caches: what the processor has for tiles
+/// when so many run at once. Throws Failure when oneDNN fails.
+double measure_compute_rate(int threads, double seconds);
+
+}  // namespace gradmill::bench
