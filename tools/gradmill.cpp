@@ -101,6 +101,14 @@ void add_optimizer(CLI::App& app, OptimizerOptions& options) {
                  "Weight decay [0.01 for adamw, 0 for sgd]");
 }
 
+// A workload brings its own.
+void exclude_model(CLI::App& app) {
+  for (const char* option :
+       {"--model", "--hidden", "--batch", "--optimizer", "--lr", "--momentum", "--weight-decay"}) {
+    app.get_option("--workload")->excludes(app.get_option(option));
+  }
+}
+
 void add_data(CLI::App& app, std::string& data) {
   app.add_option("--data", data, "Folder with the four IDX files, .gz or not")
       ->capture_default_str();
@@ -191,6 +199,7 @@ void add_tune(CLI::App& app, TuneCommandOptions& options) {
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::IsMember(bench::workload_names()));
+  exclude_model(app);
   app.add_option("--seconds", options.seconds, "Measured for each of a product's best choices")
       ->check(seconds_to(kMaxTuneSeconds))
       ->capture_default_str();
@@ -204,7 +213,9 @@ void add_profile(CLI::App& app, ProfileCommandOptions& options) {
   add_optimizer(app, options.optimizer);
   app.add_option("--workload", options.workload, "Profile this workload of bench instead")
       ->check(CLI::IsMember(bench::workload_names()));
-  app.add_option("--steps", options.steps, "Steps that are traced")
+  exclude_model(app);
+  app.add_option("--steps", options.steps,
+                 "Steps that are traced; each number of threads that fits here runs as many")
       ->check(CLI::Range(1, kMaxSteps))
       ->transform(kWhole)
       ->capture_default_str();

@@ -7,15 +7,18 @@
 #include <cstdint>
 #include <functional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/sequential_onednn.h>
 
+#include "workloads/median.h"
+
 namespace gradmill::bench {
 namespace {
 
-constexpr std::int64_t kSize = 256;
+constexpr std::int64_t kSize = 128;
 constexpr double kFlops = 2.0 * kSize * kSize * kSize;
 
 }  // namespace
@@ -25,8 +28,8 @@ double measure_compute_rate(int threads, double seconds) {
   std::atomic<int> arrived = 0;
   std::atomic<bool> over = false;
   std::atomic<bool> failed = false;
-  std::vector<double> rates(static_cast<std::size_t>(threads), 0);
-  const auto work = [&](double& rate) {
+  std::vector<std::vector<double>> took(static_cast<std::size_t>(threads));
+  const auto work = [&](std::vector<double>& own) {
     const SequentialOneDnn sequential;
     const std::vector<float> a(kSize * kSize, 0.5F);
     const std::vector<float> b(kSize * kSize, 0.25F);
@@ -39,26 +42,25 @@ double measure_compute_rate(int threads, double seconds) {
     };
     product();  // makes its code
     for (++arrived; arrived < threads;) std::this_thread::yield();
-    std::int64_t done = 0;
     const auto begin = Clock::now();
-    auto now = begin;
-    for (; !over; ++done) {
+    for (auto last = begin; !over;) {
       product();
-      now = Clock::now();
+      const auto now = Clock::now();
+      own.push_back(std::chrono::duration<double>(now - last).count());
+      last = now;
       if (now - begin > std::chrono::duration<double>(seconds)) over = true;
     }
-    rate = static_cast<double>(done) * kFlops / std::chrono::duration<double>(now - begin).count();
   };
   std::vector<std::thread> others;
   for (int i = 1; i < threads; ++i) {
-    others.emplace_back(work, std::ref(rates[static_cast<std::size_t>(i)]));
+    others.emplace_back(work, std::ref(took[static_cast<std::size_t>(i)]));
   }
-  work(rates[0]);
-  double all = 0;
+  work(took[0]);
   for (std::thread& other : others) other.join();
-  for (const double rate : rates) all += rate;
-  if (failed) throw Failure("oneDNN could not do a product of 256 x 256 x 256");
-  return all * 1e-9;
+  if (failed) throw Failure("oneDNN could not do a product of 128 x 128 x 128");
+  std::vector<double> all;
+  for (const std::vector<double>& own : took) all.insert(all.end(), own.begin(), own.end());
+  return threads * kFlops / median(std::move(all)) * 1e-9;
 }
 
 }  // namespace gradmill::bench

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -99,6 +100,7 @@ class Profiler {
       }
       for (std::size_t i = 0; i < self.size(); ++i) all[i].push_back(self[i]);
     }
+    const std::vector<ReplayStep> medians = median_tile_times(profile_.trace);
     double total = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
       profile_.nodes[i].self_ms = median(std::move(all[i]));
@@ -108,8 +110,8 @@ class Profiler {
       NodeProfile& node = profile_.nodes[i];
       const PlanStep& step = plan_.steps[i];
       node.share = total > 0 ? node.self_ms / total : 0;
-      if (!steps_[i].tile_ms.empty()) {
-        node.longest_tile_ms = *std::ranges::max_element(steps_[i].tile_ms);
+      if (!medians[i].tile_ms.empty()) {
+        node.longest_tile_ms = *std::ranges::max_element(medians[i].tile_ms);
       }
       node.gflops = per_second(step.flops, node.self_ms);
       node.gbs = per_second(step.bytes_moved, node.self_ms);
@@ -160,21 +162,20 @@ class Profiler {
   void find_scaling() {
     const ProfileOptions& options = profile_.options;
     ScalingProfile& scaling = profile_.scaling;
-    for (const ReplayStep& step : steps_) {
-      scaling.work_ms += std::accumulate(step.tile_ms.begin(), step.tile_ms.end(), 0.0);
-    }
     for (const PlanStep& step : plan_.steps) scaling.bytes += step.bytes_moved;
-    scaling.critical_path_ms = critical_path(steps_).ms;
     scaling.dispatch_ms = options.dispatch_ms;
     scaling.bandwidth_cap_gbs = options.bandwidth_cap_gbs;
     const double least =
         scaling.bandwidth_cap_gbs > 0 ? scaling.bytes / scaling.bandwidth_cap_gbs * 1e-6 : 0;
     const double recorded = slowness(profile_.trace.lanes);
+    scaling.work_ms = replay(steps_, 1, 0).ms * slowness(1) / recorded;
+    scaling.critical_path_ms =
+        critical_path(steps_).ms * slowness(std::numeric_limits<int>::max()) / recorded;
+    // A session runs its plan serially where the flow graph would cost more than it gains.
     const auto predicted = [&](int workers) {
-      // One worker runs the plan serially.
-      const double dispatch = workers == 1 ? 0 : scaling.dispatch_ms;
       const double scale = slowness(workers) / recorded;
-      return std::max(replay(steps_, workers, dispatch / scale).ms * scale, least);
+      const double flow = replay(steps_, workers, scaling.dispatch_ms / scale).ms * scale;
+      return std::max(std::min(flow, scaling.work_ms), least);
     };
     const double alone = predicted(1);
     for (const int workers : options.workers) {

@@ -84,7 +84,7 @@ struct Prediction {
 };
 
 struct ScalingProfile {
-  double work_ms = 0;           ///< all tiles, one after the other: no fewer workers x ms
+  double work_ms = 0;           ///< all tiles on one worker, one after the other
   double critical_path_ms = 0;  ///< the longest chain of longest tiles: no number gets below
   double bytes = 0;             ///< moved a step
   double dispatch_ms = 0;

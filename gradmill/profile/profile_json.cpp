@@ -71,7 +71,8 @@ Json path_of(const Profile& profile) {
     nodes.push_back({{"index", step.step},
                      {"begin_ms", milliseconds(step.begin_ns)},
                      {"ms", milliseconds(step.ns)},
-                     {"wait_ms", milliseconds(step.wait_ns)}});
+                     {"wait_ms", milliseconds(step.wait_ns)},
+                     {"for_worker", step.for_worker}});
     length = step.begin_ns + step.ns;
   }
   return {{"run", profile.trace.runs[profile.path_run].number},
@@ -177,8 +178,8 @@ std::string profile_json(const Profile& profile, std::size_t max_tiles) {
   const Json data = {{"format", "gradmill profile 1"},
                      {"title", options.title},
                      {"machine",
-                      {{"processor", options.processor},
-                       {"cores", options.cores},
+                      {{"processor", options.processor.empty() ? Json() : Json(options.processor)},
+                       {"cores", options.cores > 0 ? Json(options.cores) : Json()},
                        {"peak_gflops", known(options.peaks.gflops)},
                        {"bandwidth_gbs", known(options.peaks.bandwidth_gbs)}}},
                      {"threads", profile.trace.lanes},

@@ -124,10 +124,11 @@ void print_nodes(std::ostream& out, const Profile& profile) {
 void print_path(std::ostream& out, const Profile& profile) {
   out << "\ncritical path of step " << profile.trace.runs[profile.path_run].number << ": waiting "
       << fixed(profile.path_waiting_ms(), 3) << " ms in all\n";
-  Table table({"node", "began at ms", "took ms", "after waiting ms"});
+  Table table(
+      {"node (+: the one before held its worker)", "began at ms", "took ms", "after waiting ms"});
   for (const PathStep& step : profile.path) {
-    table.add({node_text(*profile.trace.plan, step.step), ms(step.begin_ns), ms(step.ns),
-               ms(step.wait_ns)});
+    table.add({node_text(*profile.trace.plan, step.step) + (step.for_worker ? " +" : ""),
+               ms(step.begin_ns), ms(step.ns), ms(step.wait_ns)});
   }
   table.print(out);
 }
@@ -135,7 +136,7 @@ void print_path(std::ostream& out, const Profile& profile) {
 void print_efficiency(std::ostream& out, const Profile& profile) {
   constexpr std::array<const char*, kSpentKinds> kReasons = {
       "ran tiles",
-      "a tile was ready, and no worker had taken it yet",
+      "a tile was ready, and no worker had taken it yet, or had no core to run on",
       "all that was left waited for what ran",
       "all that was left waited for one step of a single tile",
       "what ran has fewer tiles than there are workers",

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include <gradmill/profile/median.h>
@@ -30,30 +31,43 @@ double ms_of(const TracedTile& tile) {
 
 }  // namespace
 
-std::vector<ReplayStep> tile_times(const Trace& trace) {
+std::vector<ReplayStep> median_tile_times(const Trace& trace) {
+  check(trace.plan != nullptr, "a profile needs a trace of a plan, and this one has none");
   std::vector<ReplayStep> steps;
   std::vector<std::vector<std::vector<double>>> times;  // of each tile of each step
   for (const PlanStep& planned : trace.plan->steps) {
     steps.push_back({.name = planned.name, .predecessors = planned.predecessors});
     times.emplace_back(static_cast<std::size_t>(planned.tiles));
   }
-  std::vector<double> busy;
+  bool found = false;
   for (const TracedRun& run : trace.runs) {
     if (run.failed) continue;
-    busy.push_back(0);
+    found = true;
     for (const TracedTile& tile : run.tiles) {
-      busy.back() += ms_of(tile);
       times[static_cast<std::size_t>(tile.step)][static_cast<std::size_t>(tile.tile)].push_back(
           ms_of(tile));
     }
   }
-  check(!busy.empty(), "a profile needs a run that succeeded, and the trace has none");
-  double sum = 0;
+  check(found, "a profile needs a run that succeeded, and the trace has none");
   for (std::size_t i = 0; i < steps.size(); ++i) {
     for (std::vector<double>& tile : times[i]) {
       steps[i].tile_ms.push_back(median(std::move(tile)));
-      sum += steps[i].tile_ms.back();
     }
+  }
+  return steps;
+}
+
+std::vector<ReplayStep> tile_times(const Trace& trace) {
+  std::vector<ReplayStep> steps = median_tile_times(trace);
+  double sum = 0;
+  for (const ReplayStep& step : steps) {
+    sum = std::accumulate(step.tile_ms.begin(), step.tile_ms.end(), sum);
+  }
+  std::vector<double> busy;
+  for (const TracedRun& run : trace.runs) {
+    if (run.failed) continue;
+    busy.push_back(0);
+    for (const TracedTile& tile : run.tiles) busy.back() += ms_of(tile);
   }
   const double scale = sum > 0 ? median(std::move(busy)) / sum : 1;
   for (ReplayStep& step : steps) {

@@ -204,8 +204,14 @@ void Executor::Impl::run_kernel(const BoundStep& step, std::int64_t tile, const 
     return step.kernel->run(step.phase, tile, run);
   }
   const std::int64_t begin = trace_now();
-  step.kernel->run(step.phase, tile, run);
-  recorder->add(slot, place_of(step), tile, begin, trace_now());
+  const auto record = [&] { recorder->add(slot, place_of(step), tile, begin, trace_now()); };
+  try {
+    step.kernel->run(step.phase, tile, run);
+  } catch (...) {
+    record();
+    throw;
+  }
+  record();
 }
 
 // In plan order the first failure to happen is the first of all: nothing else needs to run.

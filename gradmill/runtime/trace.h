@@ -25,7 +25,7 @@ struct TracedRun {
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
   std::vector<TracedTile> tiles = {};  ///< in the order of their begin
-  bool failed = false;            ///< it threw: tiles after the failure did not run
+  bool failed = false;                 ///< it threw: tiles after the one that failed did not run
 };
 
 /// What ran in a session while it was traced.
@@ -39,12 +39,12 @@ struct Trace {
 };
 
 struct TraceOptions {
-  /// Of all runs together, 40 bytes each; whole runs beyond that are dropped, and counted.
+  /// Of all runs together, 32 bytes each; whole runs beyond that are dropped, and counted.
   std::size_t max_tiles = std::size_t{1} << 20U;
 };
 
-/// Writes a trace as `TraceFile` does. Throws Error when the file cannot be created, Failure when
-/// the system refuses to write all of it.
+/// Writes a trace as `TraceFile` does. Throws Error when the file cannot be created or the trace
+/// has no plan, Failure when the system refuses to write all of it.
 GRADMILL_API void write_trace(const Trace& trace, const std::string& path);
 
 }  // namespace gradmill

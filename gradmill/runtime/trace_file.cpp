@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/held_signals.h>
@@ -24,7 +25,7 @@ namespace gradmill {
 namespace {
 
 constexpr const char* kVariable = "GRADMILL_TRACE";
-constexpr std::size_t kBlock = std::size_t{256} << 10U;      // bytes written at once
+constexpr std::size_t kBlock = std::size_t{256} << 10U;  // bytes written at once
 constexpr std::chrono::milliseconds kFlushEvery{100};
 // Formatting gives way to training, but not for ever: what waits is bounded.
 constexpr int kNice = 10;
@@ -37,20 +38,22 @@ struct Dropped {
 }  // namespace
 
 struct TraceFile::Impl {
-  Impl(std::string name, std::size_t most)
-      : path(std::move(name)), max_waiting(most), sink(path) {
+  Impl(std::string name, std::size_t most) : path(std::move(name)), max_waiting(most), sink(path) {
     text = TraceFormat::head();
     const HeldSignals held;  // the program's handlers run on its own threads
     writer = std::thread([this] { write_all(); });
   }
 
   struct Session {
-    TraceFormat format;
+    // The writer's alone; gone once the session has ended and its last run is written.
+    std::unique_ptr<TraceFormat> format;
+    bool ended = false;
     Dropped dropped = {};  // and not yet said
   };
 
   bool urgent() const { return waiting_tiles > max_waiting / 4; }
   void write_all();
+  void write_runs(const std::vector<Session*>& known, std::size_t& named);
   void write_text() {
     if (!failure && !text.empty()) attempt([&] { sink.write(text); });
     text.clear();
@@ -71,57 +74,69 @@ struct TraceFile::Impl {
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<Session> sessions;  // each used by the writer, except for what it dropped
+  std::deque<Session> sessions;  // stay where they are
   std::deque<std::pair<int, TracedRun>> waiting;
-  std::size_t waiting_tiles = 0;
-  Dropped dropped;  // of all sessions
+  std::size_t waiting_tiles = 0;  // also of those that are being written
+  Dropped dropped;                // of all sessions
   bool closing = false;
 
   // The writer's until it has ended.
   TextSink sink;
+  std::deque<std::pair<int, TracedRun>> taken;
   std::string text;
   std::optional<std::string> failure;
 
   std::thread writer;
 };
 
+// What was taken, and what was dropped meanwhile. Without the lock, since formatting takes its
+// time.
+void TraceFile::Impl::write_runs(const std::vector<Session*>& known, std::size_t& named) {
+  for (; named < known.size(); ++named) text += known[named]->format->names();
+  for (const auto& [session, run] : taken) {
+    if (failure) return;
+    known[static_cast<std::size_t>(session - 1)]->format->append(text, run);
+    if (text.size() >= kBlock) write_text();
+  }
+  for (Session* session : known) {
+    if (session->format == nullptr) continue;
+    std::unique_lock lock(mutex);
+    const Dropped lost = std::exchange(session->dropped, {});
+    lock.unlock();
+    if (lost.runs > 0) {
+      session->format->append_dropped(text, lost.runs, lost.tiles, trace_now());
+    }
+  }
+}
+
 void TraceFile::Impl::write_all() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
-  auto flushed = std::chrono::steady_clock::now();
-  bool written = true;  // since then
-  std::deque<std::pair<int, TracedRun>> taken;
+  std::vector<Session*> known;
+  std::vector<Session*> ended;
   for (std::size_t named = 0;;) {
     std::unique_lock lock(mutex);
     changed.wait_for(lock, kFlushEvery, [&] { return closing || urgent(); });
     const bool last = closing;
-    const std::size_t known = sessions.size();
     std::swap(taken, waiting);
-    waiting_tiles = 0;
+    // A session ends after its last run was given.
+    ended.clear();
+    for (std::size_t i = known.size(); i < sessions.size(); ++i) known.push_back(&sessions[i]);
+    for (Session* session : known) {
+      if (session->ended && session->format != nullptr) ended.push_back(session);
+    }
     lock.unlock();
 
-    for (; named < known; ++named) text += sessions[named].format.names();
-    for (const auto& [session, run] : taken) {
-      if (failure) break;
-      sessions[static_cast<std::size_t>(session - 1)].format.append(text, run);
-      if (text.size() >= kBlock) write_text();
-      written = true;
-    }
-    taken.clear();
-    for (std::size_t i = 0; i < known; ++i) {
-      lock.lock();
-      const Dropped lost = std::exchange(sessions[i].dropped, {});
-      lock.unlock();
-      if (lost.runs > 0) {
-        sessions[i].format.append_dropped(text, lost.runs, lost.tiles, trace_now());
-      }
-    }
-    const auto now = std::chrono::steady_clock::now();
-    if (last || (written && now - flushed >= kFlushEvery)) {
+    attempt([&] { write_runs(known, named); });
+    named = known.size();
+    if (!text.empty() || last) {
       write_text();
       if (!failure) attempt([&] { sink.flush(); });
-      flushed = now;
-      written = false;
     }
+    for (Session* session : ended) session->format.reset();
+    lock.lock();
+    for (const auto& [session, run] : taken) waiting_tiles -= run.tiles.size();
+    lock.unlock();
+    taken.clear();
     if (last) return;
   }
 }
@@ -186,8 +201,14 @@ int TraceFile::add_session(std::shared_ptr<const Plan> plan, int lanes) {
   Impl& impl = *impl_;
   const std::lock_guard lock(impl.mutex);
   const int number = static_cast<int>(impl.sessions.size()) + 1;
-  impl.sessions.push_back({TraceFormat(std::move(plan), lanes, number, impl.origin)});
+  impl.sessions.push_back(
+      {std::make_unique<TraceFormat>(std::move(plan), lanes, number, impl.origin)});
   return number;
+}
+
+void TraceFile::end_session(int session) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->sessions[static_cast<std::size_t>(session - 1)].ended = true;
 }
 
 void TraceFile::add_run(int session, TracedRun run) {
@@ -209,6 +230,7 @@ void TraceFile::add_run(int session, TracedRun run) {
 }
 
 void write_trace(const Trace& trace, const std::string& path) {
+  check(trace.plan != nullptr, "write_trace: the trace has no plan");
   TextSink sink(path);
   const std::int64_t origin = trace.runs.empty() ? trace_now() : trace.runs.front().begin_ns;
   TraceFormat format(trace.plan, trace.lanes, 1, origin);

@@ -19,7 +19,7 @@ namespace gradmill {
 /// file says. It can be read at any time, also when the process was killed: then it lacks its tail.
 class GRADMILL_API TraceFile {
  public:
-  /// At most `max_waiting` tiles wait to be written, 40 bytes each. Creates or empties the file.
+  /// At most `max_waiting` tiles wait to be written, 32 bytes each. Creates or empties the file.
   /// Throws Error naming path and reason when it cannot.
   explicit TraceFile(const std::string& path, std::size_t max_waiting = std::size_t{1} << 20U);
   /// Closes it; what fails then is logged.
@@ -42,6 +42,8 @@ class GRADMILL_API TraceFile {
 
   /// A new session: its number, from 1.
   int add_session(std::shared_ptr<const Plan> plan, int lanes);
+  /// No run of it will follow: what the file knows of its plan may go.
+  void end_session(int session);
   /// Takes a run to be written; waits for nothing but a short lock.
   void add_run(int session, TracedRun run);
 

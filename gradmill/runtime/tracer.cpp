@@ -15,6 +15,10 @@ Tracer::Tracer(std::shared_ptr<const Plan> plan, Executor& executor,
   if (file_ != nullptr) session_ = file_->add_session(plan_, executor_.lanes());
 }
 
+Tracer::~Tracer() {
+  if (file_ != nullptr) file_->end_session(session_);
+}
+
 bool Tracer::watched() const { return trace_ || file_ != nullptr || log_enabled(LogLevel::trace); }
 
 void Tracer::run(const StepInfo& info) {

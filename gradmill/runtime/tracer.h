@@ -20,6 +20,10 @@ class Tracer {
   /// `file` may be null.
   Tracer(std::shared_ptr<const Plan> plan, Executor& executor, std::shared_ptr<TraceFile> file);
 
+  ~Tracer();
+  Tracer(const Tracer&) = delete;
+  Tracer& operator=(const Tracer&) = delete;
+
   /// As `Executor::run`. A run that fails is recorded as well.
   void run(const StepInfo& info);
 

@@ -66,27 +66,50 @@ TEST(CriticalPath, IsTheLongestChainOfRandomGraphs) {
   }
 }
 
-TEST(RunPath, TellsWhatWasWaitedFor) {
+struct Expected {
+  int step;
+  double begin_ms;
+  double ms;
+  double wait_ms;
+  bool for_worker;
+};
+
+void expect_path(const std::vector<PathStep>& path, const std::vector<Expected>& expected) {
+  ASSERT_EQ(path.size(), expected.size());
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(path[i].step, expected[i].step);
+    EXPECT_EQ(path[i].begin_ns, static_cast<std::int64_t>(expected[i].begin_ms * kMs));
+    EXPECT_EQ(path[i].ns, static_cast<std::int64_t>(expected[i].ms * kMs));
+    EXPECT_EQ(path[i].wait_ns, static_cast<std::int64_t>(expected[i].wait_ms * kMs));
+    EXPECT_EQ(path[i].for_worker, expected[i].for_worker);
+  }
+}
+
+TEST(RunPath, TellsHowLongAResultWasLeftLying) {
   SyntheticPlan plan;
   const int a = plan.step("a", 2, {});
   const int b = plan.step("b", 1, {});
   const int c = plan.step("c", 1, {a, b});
-  plan.step("d", 1, {b});
-  // a: 1 to 4 in two tiles; b: 1 to 3; c begins late, and ends last.
-  const TracedRun run =
-      run_of({tile_at(0, a, 0, 1, 2), tile_at(0, a, 1, 2, 4), tile_at(1, b, 0, 1, 3),
-              tile_at(1, 3, 0, 3, 4.5), tile_at(1, c, 0, 4.5, 6)},
-             7);
-  const std::vector<PathStep> path = run_path(plan.plan(), run);
-  ASSERT_EQ(path.size(), 2U);
-  EXPECT_EQ(path[0].step, a);
-  EXPECT_EQ(path[0].wait_ns, 1 * kMs);
-  EXPECT_EQ(path[0].begin_ns, 1 * kMs);
-  EXPECT_EQ(path[0].ns, 3 * kMs);
-  EXPECT_EQ(path[1].step, c);
-  EXPECT_EQ(path[1].wait_ns, kMs / 2);
-  EXPECT_EQ(path[1].begin_ns, 4 * kMs + kMs / 2);
-  EXPECT_EQ(path[1].ns, kMs + kMs / 2);
+  // a: 1 to 4 in two tiles; b: 1 to 3; c begins late, on a worker that has long been free.
+  expect_path(run_path(plan.plan(), run_of({tile_at(0, a, 0, 1, 2), tile_at(0, a, 1, 2, 4),
+                                            tile_at(1, b, 0, 1, 3), tile_at(1, c, 0, 4.5, 6)},
+                                           7)),
+              {{a, 1, 3, 1, false}, {c, 4.5, 1.5, 0.5, false}});
+}
+
+TEST(RunPath, GoesOnByWayOfAWorkerThatWasHeld) {
+  SyntheticPlan plan;
+  const int a = plan.step("a", 1, {});
+  const int b = plan.step("b", 1, {});
+  const int c = plan.step("c", 1, {a});
+  const int d = plan.step("d", 3, {b});
+  // c is ready at 2, and its worker has a tile of d until 4.5, whose last tile goes on elsewhere.
+  expect_path(run_path(plan.plan(), run_of({tile_at(0, a, 0, 0, 2), tile_at(1, b, 0, 0, 1),
+                                            tile_at(1, d, 0, 1, 3), tile_at(1, d, 1, 3, 4.5),
+                                            tile_at(0, d, 2, 2, 5), tile_at(1, c, 0, 4.75, 6)},
+                                           6)),
+              {{b, 0, 1, 0, false}, {d, 1, 3.5, 0, false}, {c, 4.75, 1.25, 0.25, true}});
 }
 
 TEST(RunPath, OfARunWithoutTilesIsEmpty) {

@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <regex>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "../graph/programs.h"
 #include "../support/temp_folder.h"
@@ -73,6 +76,49 @@ TEST(TraceFile, HoldsTheSessionsOfAProcessInLanesOfTheirOwn) {
     EXPECT_EQ(sessions.at(2).steps, 4U);
     EXPECT_EQ(sessions.at(2).lanes.at(4001), "session 2 worker 0");
   }
+}
+
+TEST(TraceFile, TakesSessionsThatComeAndGoOnOtherThreads) {
+  const auto program = mlp(DType::f32, 16, {20, 32, 10});
+  const TempFolder folder;
+  const auto file = std::make_shared<TraceFile>(folder / "trace.json");
+  constexpr int kThreads = 2;
+  constexpr int kSessions = 20;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kSessions; ++i) {
+        Session session(program->graph, traced(*program, file));
+        for (int run = 0; run < 3; ++run) session.run(program->feeds);
+        // So that the writer comes by while sessions are made and end.
+        std::this_thread::sleep_for(std::chrono::milliseconds(15));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  file->close();
+  const auto sessions = check_trace(read_trace(folder / "trace.json"));
+  ASSERT_EQ(sessions.size(), static_cast<std::size_t>(kThreads * kSessions));
+  for (const auto& [number, events] : sessions) EXPECT_EQ(events.steps, 3U);
+}
+
+TEST(TraceFile, ForgetsThePlansOfSessionsThatEnded) {
+  const auto program = mlp(DType::f32, 16, {20, 32, 10});
+  const TempFolder folder;
+  const auto file = std::make_shared<TraceFile>(folder / "trace.json");
+  std::weak_ptr<const Plan> plan;
+  {
+    Session session(program->graph, traced(*program, file));
+    session.start_trace();
+    session.run(program->feeds);
+    plan = session.stop_trace().plan;
+  }
+  for (int i = 0; i < 200 && !plan.expired(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_TRUE(plan.expired());
+  file->close();
+  EXPECT_EQ(check_trace(read_trace(folder / "trace.json")).at(1).steps, 1U);
 }
 
 TEST(TraceFile, IsCompressedWhereItsNameSaysSo) {

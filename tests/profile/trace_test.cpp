@@ -249,9 +249,19 @@ TEST(Trace, AFailedStepIsMarkedAndTheNextOneIsWhole) {
   const SessionEvents found = check_trace(events).at(1);
   EXPECT_EQ(found.steps, 2U);
   EXPECT_LT(found.run_tiles.at(0), tiles_of(session.plan()));
+  EXPECT_TRUE(std::ranges::any_of(events, [](const nlohmann::json& event) {
+    // The one that failed is there.
+    return event.at("ph") == "X" && event.at("args").at("run") == 0 &&
+           event.at("args").value("op", "").starts_with("cross_entropy");
+  }));
   EXPECT_EQ(found.run_tiles.at(1), tiles_of(session.plan()));
   EXPECT_TRUE(std::ranges::any_of(
       events, [](const nlohmann::json& event) { return event.at("name") == "step 0 (failed)"; }));
+}
+
+TEST(Trace, OfNoPlanIsRefused) {
+  EXPECT_TRUE(mentions(refusal_of([] { write_trace(Trace{}, "/dev/null"); }), {"no plan"}));
+  EXPECT_TRUE(mentions(refusal_of([] { make_profile(Trace{}); }), {"profile", "none"}));
 }
 
 TEST(Trace, IsRefusedDuringARun) {

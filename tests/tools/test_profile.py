@@ -87,8 +87,12 @@ class Profile(CommandTest):
         ):
             with self.subTest(args):
                 self.assert_refused(["profile", *SMALL, *args], *words)
-        both = self.path("both")
-        self.assert_refused(["profile", *SMALL, "--html", both, "--json", both], "same file")
+        self.assert_refused(
+            ["profile", *SMALL, "--html", "both", "--json", "./both"], "same file", cwd=self.folder
+        )
+        self.assert_refused(
+            ["profile", "--workload", "mlp-small", "--hidden", "5"], "--workload", "--hidden"
+        )
 
 
 class TrainTrace(CommandTest):
@@ -129,6 +133,9 @@ class TrainTrace(CommandTest):
             self.assert_refused(
                 small_train(data, "--trace", both, other, both), "same file", "--trace", other
             )
+        self.assert_refused(
+            small_train(data, "--trace", "x", "--save", "./x"), "same file", cwd=self.folder
+        )
 
     def test_full_disk_for_the_trace_keeps_the_model(self):
         save = self.path("model.safetensors")
@@ -161,6 +168,9 @@ class ColouredPlan(CommandTest):
     def test_bad_use(self):
         self.assert_refused(["plan", "--color", "mood"], "--color", "mood")
         self.assert_refused(["plan", "--color", "time"], "--color", "--dot")
+        self.assert_refused(
+            ["plan", "--dot", "x", "--json", "./x"], "same file", cwd=self.folder
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
+#include <array>
 #include <iostream>
+#include <string>
+#include <utility>
 
 #include <gradmill/graph/dump.h>
 #include <gradmill/graph/session.h>
@@ -7,6 +10,7 @@
 
 #include "commands/commands.h"
 #include "commands/profiled_model.h"
+#include "commands/save_path.h"
 #include "commands/tuning_file.h"
 #include "commands/write_text.h"
 
@@ -32,6 +36,9 @@ PlanPicture measured_picture(const ProfiledModel& model, Session& session) {
 int plan(const PlanOptions& options) {
   const bool timed = options.color == "time";
   check(!timed || !options.dot.empty(), "--color time colours a picture, and needs --dot");
+  const std::array<std::pair<const char*, std::string>, 2> outputs = {
+      {{"--dot", options.dot}, {"--json", options.json}}};
+  check_different_files(outputs);
   const ProfiledModel model(options.model, options.optimizer, "");
   SessionOptions session_options = model.options();
   session_options.tuning = load_tuning(options.tuning);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <iostream>
 #include <limits>
@@ -74,11 +75,12 @@ std::set<int> threads_to_measure(int asked) {
 }  // namespace
 
 int profile(const ProfileCommandOptions& options) {
-  for (const auto& [option, path] : {std::pair("--html", options.html), {"--json", options.json}}) {
+  const std::array<std::pair<const char*, std::string>, 2> outputs = {
+      {{"--html", options.html}, {"--json", options.json}}};
+  check_different_files(outputs);
+  for (const auto& [option, path] : outputs) {
     if (!path.empty()) check_save_path(path, option);
   }
-  check(options.html.empty() || options.html != options.json,
-        "--html and --json name the same file, ", options.html);
   const int threads = options.threads > 0 ? options.threads : allowed_cpus();
   const ProfiledModel model(options.model, options.optimizer, options.workload);
   const Machine machine = this_machine();
@@ -130,8 +132,9 @@ int profile(const ProfileCommandOptions& options) {
   std::ranges::sort(report.workers);
   const auto repeated = std::ranges::unique(report.workers);
   report.workers.erase(repeated.begin(), repeated.end());
-  report.peaks = {.gflops = std::ranges::max(rates[threads]),
-                  .bandwidth_gbs = bench::measure_bandwidth(threads, kBandwidthSeconds)};
+  // Of as many threads as ran: a small plan runs on one.
+  report.peaks = {.gflops = std::ranges::max(rates[trace.lanes]),
+                  .bandwidth_gbs = bench::measure_bandwidth(trace.lanes, kBandwidthSeconds)};
   report.dispatch_ms = measure_dispatch(*trace.plan, std::max(threads, 2), kDispatchSeconds);
 
   const Profile found = make_profile(std::move(trace), std::move(report));

@@ -19,4 +19,21 @@ void check_save_path(const std::string& path, const char* option) {
   }
 }
 
+void check_different_files(std::span<const std::pair<const char*, std::string>> outputs) {
+  namespace fs = std::filesystem;
+  // A path that is not there yet is resolved as far as it is.
+  const auto resolved = [](const std::string& path) {
+    return fs::weakly_canonical(fs::absolute(path));
+  };
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::string& path = outputs[i].second;
+      const std::string& other = outputs[j].second;
+      if (path.empty() || other.empty()) continue;
+      check(resolved(path) != resolved(other), outputs[j].first, " and ", outputs[i].first,
+            " name the same file, ", path);
+    }
+  }
+}
+
 }  // namespace gradmill

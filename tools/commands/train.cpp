@@ -168,14 +168,7 @@ class Trainer {
 int train(const TrainOptions& options) {
   const std::array<std::pair<const char*, std::string>, 3> outputs = {
       {{"--save", options.save}, {"--metrics", options.metrics}, {"--trace", options.trace}}};
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      const auto& [first, path] = outputs[j];
-      check(path.empty() || std::filesystem::weakly_canonical(path) !=
-                                std::filesystem::weakly_canonical(outputs[i].second),
-            first, " and ", outputs[i].first, " name the same file, ", path);
-    }
-  }
+  check_different_files(outputs);
   if (!options.save.empty()) check_save_path(options.save);
   return Trainer(options).run();
 }

@@ -22,9 +22,12 @@
         {name: "op", text: true, value: row => model.node(row.index)?.op ?? null,
           show: op => op === null ? format.DASH : gradmill.opName(model, op)},
         {name: "begin ms", value: row => row.begin_ms, show: of("begin_ms")},
-        {name: "ms", value: row => row.ms, show: of("ms"), hint: "from its begin to its end"},
+        {name: "ms", value: row => row.ms, show: of("ms"), hint: "from its begin to where the next one waited for it"},
         {name: "of the path", value: row => path.ms > 0 ? row.ms / path.ms : null, share: true,
           show: format.percent},
+        {name: "waited for", text: true,
+          value: row => row.k === 0 ? null : row.for_worker ? "its worker" : "the result",
+          hint: "what of the one before it had to wait for"},
         {name: "waiting before ms", value: row => row.wait_ms, show: of("wait_ms"),
           hint: "between the end of the one before and its own begin"},
       ]});
@@ -35,9 +38,8 @@
       }
     });
     section.append(
-      element("p", {}, `Run ${path.run}: each of these nodes began after the one before it had ` +
-        "ended, and with the waiting between them they took as long as the run. It gets shorter " +
-        "only where this chain does."),
+      element("p", {}, `Run ${path.run}: each of these nodes waited for the one before it, for ` +
+        "its result or for the worker that it held, and together they took as long as the run."),
       gradmill.pairs([
         ["length", format.milliseconds(path.ms)],
         ["of that, waiting", format.milliseconds(path.waiting_ms)],

@@ -7,7 +7,7 @@
 
   const REASONS = [
     ["busy", "busy", "a tile ran"],
-    ["dispatch", "dispatch", "work was ready, and no worker had taken it yet"],
+    ["dispatch", "dispatch", "work was ready, and no worker had taken it yet, or had no core"],
     ["nothing_ready", "nothing ready", "all that was left waited for what ran"],
     ["serial_section", "serial section", "a single tile ran alone and everything waited for it"],
     ["too_few_tiles", "too few tiles", "what ran has fewer tiles than there are workers"],

@@ -12,7 +12,7 @@
         hint: "floating-point operations by its own time, for one thread"},
       {name: "GB/s", value: row => row.gbs, show: of("gbs", 3),
         hint: "bytes read and written by its own time, for one thread"},
-      {name: "of roof", value: row => row.peak_fraction, show: format.percent,
+      {name: "of peak", value: row => row.peak_fraction, show: format.percent,
         hint: "of what the machine could do with as many operations a byte"},
     ];
   };

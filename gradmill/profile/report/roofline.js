@@ -45,7 +45,7 @@
       entries: [["op", node.op], ["phase", node.phase],
         ["rate", `${format.number(node.gflops)} GFLOP/s`],
         ["work", `${format.number(node.flops / node.bytes)} FLOP/byte`],
-        ["of roof", format.known(node.peak_fraction) ? format.percent(node.peak_fraction) : null],
+        ["of peak", format.known(node.peak_fraction) ? format.percent(node.peak_fraction) : null],
         ["self time", format.milliseconds(node.self_ms)]],
     }));
     const order = nodes.map((_, k) => k).sort((a, b) => size(nodes[b]) - size(nodes[a]));
@@ -71,7 +71,7 @@
         {name: "node", text: true, value: row => row.node.name,
           show: (name, row) => gradmill.nodeLink(model, row.node.index)},
         {name: "self ms", value: row => row.node.self_ms, show: of(row => row.node.self_ms)},
-        {name: "of roof", value: row => row.node.peak_fraction, show: format.percent},
+        {name: "of peak", value: row => row.node.peak_fraction, show: format.percent},
         {name: "gain ms", value: row => row.ms, show: of(row => row.ms),
           hint: "its own time above what the roof would take"},
       ]}).element,

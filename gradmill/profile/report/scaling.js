@@ -30,7 +30,7 @@
     plot.text(plot.x(leaves) - 8, plot.y(leaves) + 16, "ideal", {"text-anchor": "end"});
     if (bound !== null && bound <= top) {
       plot.line([[1, bound], [last, bound]], {class: "bound"});
-      plot.text(plot.right - 4, plot.y(bound) - 6, `critical path: at most ${format.times(bound)}`,
+      plot.text(plot.right - 4, plot.y(bound) - 6, `longest chain: at most ${format.times(bound)}`,
         {"text-anchor": "end"});
     }
     plot.line(rows.map(row => [row.workers, row.speedup]), {class: "curve"});
@@ -71,12 +71,12 @@
     ]}).element;
     section.append(
       gradmill.pairs([
-        ["work, all threads", format.milliseconds(scaling.work_ms)],
-        ["critical path", format.milliseconds(scaling.critical_path_ms)],
+        ["work, on one worker", format.milliseconds(scaling.work_ms)],
+        ["longest chain", format.milliseconds(scaling.critical_path_ms)],
         ["to start a tile", format.microseconds(scaling.dispatch_us)],
         ["bytes moved a run", format.bytes(scaling.bytes)],
-        ["bandwidth", format.known(scaling.bandwidth_gbs)
-          ? `${format.number(scaling.bandwidth_gbs)} GB/s` : "not known"],
+        ["bandwidth cap", format.known(scaling.bandwidth_gbs)
+          ? `${format.number(scaling.bandwidth_gbs)} GB/s` : "none"],
       ], {class: "figures small"}),
       gradmill.sideBySide(draw(scaling, rows, tip), table,
         element("p", {class: "note"}, "Line: predicted. Crosses: measured.")));
