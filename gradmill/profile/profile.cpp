@@ -221,6 +221,7 @@ double Profile::path_waiting_ms() const {
 }
 
 Profile make_profile(Trace trace, ProfileOptions options) {
+  check(trace.plan != nullptr, "a profile needs a trace of a plan, and this one has none");
   check_options(options);
   return Profiler(std::move(trace), std::move(options)).run();
 }
