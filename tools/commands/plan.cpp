@@ -20,7 +20,7 @@ namespace {
 constexpr int kWarmSteps = 3;
 constexpr int kTimedSteps = 20;
 
-PlanPicture measured_picture(const ProfiledModel& model, Session& session) {
+PlanPicture measured_picture(ProfiledModel& model, Session& session) {
   for (int i = 0; i < kWarmSteps; ++i) session.run(model.feeds(0));
   session.start_trace();
   for (int i = 0; i < kTimedSteps; ++i) session.run(model.feeds(0));
@@ -39,7 +39,7 @@ int plan(const PlanOptions& options) {
   const std::array<std::pair<const char*, std::string>, 2> outputs = {
       {{"--dot", options.dot}, {"--json", options.json}}};
   check_different_files(outputs);
-  const ProfiledModel model(options.model, options.optimizer, "");
+  ProfiledModel model(options.model, options.optimizer, "");
   SessionOptions session_options = model.options();
   session_options.tuning = load_tuning(options.tuning);
   Session session(model.graph(), session_options);

@@ -34,7 +34,7 @@ constexpr double kDispatchSeconds = 0.05;
 /// A session that is run now and then, beside others.
 class Runner {
  public:
-  Runner(const ProfiledModel& model, SessionOptions options, int threads)
+  Runner(ProfiledModel& model, SessionOptions options, int threads)
       : model_(model), threads_(threads) {
     options.threads = threads;
     session_ = std::make_unique<Session>(model.graph(), std::move(options));
@@ -56,7 +56,7 @@ class Runner {
   double median_ms() const { return bench::median(ms_); }
 
  private:
-  const ProfiledModel& model_;
+  ProfiledModel& model_;
   int threads_;
   std::unique_ptr<Session> session_;
   std::size_t step_ = 0;
@@ -82,7 +82,7 @@ int profile(const ProfileCommandOptions& options) {
     if (!path.empty()) check_save_path(path, option);
   }
   const int threads = options.threads > 0 ? options.threads : allowed_cpus();
-  const ProfiledModel model(options.model, options.optimizer, options.workload);
+  ProfiledModel model(options.model, options.optimizer, options.workload);
   const Machine machine = this_machine();
   ProfileOptions report;
   report.title = model.title();

@@ -18,15 +18,15 @@ ProfiledModel::ProfiledModel(const ModelOptions& model, const OptimizerOptions& 
   constexpr std::int64_t kPixels = std::int64_t{28} * 28;
   const MlpSizes sizes = mlp_sizes(kPixels, model.hidden, ImageDataset::kClasses);
   mlp_ = std::make_unique<Mlp>(sizes, model.batch);
-  batch_ = std::make_unique<RandomBatch>(*mlp_, 0);
   title_ = cat(model.model, " ", to_string(sizes), ", batch ", model.batch, ", ", optimizer.name);
   options_ = {.loss = mlp_->loss, .optimizer = make_optimizer(optimizer)};
 }
 
 const Graph& ProfiledModel::graph() const { return workload_ ? workload_->graph : mlp_->graph; }
 
-std::span<const Feed> ProfiledModel::feeds(std::size_t step) const {
+std::span<const Feed> ProfiledModel::feeds(std::size_t step) {
   if (workload_) return workload_->batches[step % workload_->batches.size()];
+  if (batch_ == nullptr) batch_ = std::make_unique<RandomBatch>(*mlp_, 0);
   return batch_->feeds;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ class ProfiledModel {
   const std::string& title() const { return title_; }
   const Graph& graph() const;
   const SessionOptions& options() const { return options_; }
-  /// Those of the given step.
-  std::span<const Feed> feeds(std::size_t step) const;
+  /// Those of the given step. A model's batch is made when it is first asked for: plans of batches
+  /// that fit in no memory can be looked at.
+  std::span<const Feed> feeds(std::size_t step);
 
  private:
   std::string title_;
