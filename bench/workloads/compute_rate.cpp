@@ -18,7 +18,7 @@
 namespace gradmill::bench {
 namespace {
 
-constexpr std::int64_t kSize = 128;
+constexpr std::int64_t kSize = 256;
 constexpr double kFlops = 2.0 * kSize * kSize * kSize;
 
 }  // namespace
@@ -57,7 +57,7 @@ double measure_compute_rate(int threads, double seconds) {
   }
   work(took[0]);
   for (std::thread& other : others) other.join();
-  if (failed) throw Failure("oneDNN could not do a product of 128 x 128 x 128");
+  if (failed) throw Failure("oneDNN could not do a product of 256 x 256 x 256");
   std::vector<double> all;
   for (const std::vector<double>& own : took) all.insert(all.end(), own.begin(), own.end());
   return threads * kFlops / median(std::move(all)) * 1e-9;
