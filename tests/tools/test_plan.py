@@ -113,5 +113,31 @@ class Plan(CommandTest):
         self.assert_refused(["plan", "--batch", "1000000000000"], "memory", status=1)
 
 
+class ColouredPlan(CommandTest):
+    def dot(self, *more):
+        path = self.path("plan.dot")
+        self.assert_runs("plan", "--hidden", "32", "--batch", "16", "--dot", path, *more)
+        with open(path) as file:
+            return file.read()
+
+    def test_critical_path_is_bold_and_colours_are_phases_or_times(self):
+        by_phase = self.dot()
+        self.assertIn("lightblue", by_phase)
+        self.assertIn("penwidth=3", by_phase)
+        self.assertNotIn(" ms\"", by_phase)
+        by_time = self.dot("--color", "time")
+        self.assertNotIn("lightblue", by_time)
+        self.assertRegex(by_time, r'fillcolor="0.02 0.750 1.0"')  # of the longest
+        self.assertRegex(by_time, r" ms\"")
+        self.assertRegex(by_time, r"s\d+ -> s\d+ \[penwidth=3\]")
+
+    def test_bad_use(self):
+        self.assert_refused(["plan", "--color", "mood"], "--color", "mood")
+        self.assert_refused(["plan", "--color", "time"], "--color", "--dot")
+        self.assert_refused(
+            ["plan", "--dot", "x", "--json", "./x"], "same file", cwd=self.folder
+        )
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,11 +1,9 @@
-"""Where the time of a step went: profiles, traces and coloured plans from the command."""
+"""Where the time of a step went, by the command."""
 
-import gzip
 import json
-import os
 import unittest
 
-from support import CommandTest, small_train
+from support import CommandTest
 
 SMALL = ("--hidden", "32,16", "--batch", "16", "--steps", "6")
 
@@ -96,84 +94,6 @@ class Profile(CommandTest):
         )
         self.assert_refused(
             ["profile", "--workload", "mlp-small", "--hidden", "5"], "--workload", "--hidden"
-        )
-
-
-class TrainTrace(CommandTest):
-    def test_trace_has_both_sessions_of_each_part_and_the_same_model(self):
-        data = self.data()
-        plain, traced = self.path("plain.safetensors"), self.path("traced.safetensors")
-        self.assert_runs(*small_train(data, "--save", plain))
-        for name in ("trace.json", "trace.json.gz"):
-            path = self.path(name)
-            self.assert_runs(*small_train(data, "--save", traced, "--trace", path))
-            with open(plain, "rb") as a, open(traced, "rb") as b:
-                self.assertEqual(a.read(), b.read())
-            with (gzip.open if name.endswith(".gz") else open)(path, "rt") as file:
-                events = json.load(file)
-            names = {e["args"]["name"] for e in events if e["name"] == "thread_name"}
-            # Full batches and what is left over of training, and the test images in one batch.
-            for session in (1, 2, 3):
-                self.assertIn(f"session {session} steps", names)
-            steps = [e for e in events if e["ph"] == "X" and e["cat"] == "step"]
-            # Two epochs of 205 images: six batches of 32 and one of 13, and an evaluation each.
-            self.assertEqual(len(steps), 2 * (6 + 1 + 1))
-
-    def test_trace_from_the_environment(self):
-        path = self.path("trace.json")
-        self.assert_runs(
-            *small_train(self.data()), env={**os.environ, "GRADMILL_TRACE": path}
-        )
-        with open(path) as file:
-            self.assertGreater(len(json.load(file)), 100)
-
-    def test_bad_paths_are_refused_before_training(self):
-        data = self.data()
-        for path in (self.path("no/such/folder/t.json"), self.folder, ""):
-            with self.subTest(path):
-                self.assert_refused(small_train(data, "--trace", path), "--trace")
-        both = self.path("both")
-        for other in ("--save", "--metrics"):
-            self.assert_refused(
-                small_train(data, "--trace", both, other, both), "same file", "--trace", other
-            )
-        self.assert_refused(
-            small_train(data, "--trace", "x", "--save", "./x"), "same file", cwd=self.folder
-        )
-
-    def test_full_disk_for_the_trace_keeps_the_model(self):
-        save = self.path("model.safetensors")
-        result = self.run_command(
-            *small_train(self.data(), "--trace", "/dev/full", "--save", save)
-        )
-        self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, r"gradmill: trace: /dev/full: No space left on device\n$")
-        self.assertTrue(os.path.exists(save))
-
-
-class ColouredPlan(CommandTest):
-    def dot(self, *more):
-        path = self.path("plan.dot")
-        self.assert_runs("plan", "--hidden", "32", "--batch", "16", "--dot", path, *more)
-        with open(path) as file:
-            return file.read()
-
-    def test_critical_path_is_bold_and_colours_are_phases_or_times(self):
-        by_phase = self.dot()
-        self.assertIn("lightblue", by_phase)
-        self.assertIn("penwidth=3", by_phase)
-        self.assertNotIn(" ms\"", by_phase)
-        by_time = self.dot("--color", "time")
-        self.assertNotIn("lightblue", by_time)
-        self.assertRegex(by_time, r'fillcolor="0.02 0.750 1.0"')  # of the longest
-        self.assertRegex(by_time, r" ms\"")
-        self.assertRegex(by_time, r"s\d+ -> s\d+ \[penwidth=3\]")
-
-    def test_bad_use(self):
-        self.assert_refused(["plan", "--color", "mood"], "--color", "mood")
-        self.assert_refused(["plan", "--color", "time"], "--color", "--dot")
-        self.assert_refused(
-            ["plan", "--dot", "x", "--json", "./x"], "same file", cwd=self.folder
         )
 
 
