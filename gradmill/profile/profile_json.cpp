@@ -134,10 +134,7 @@ Json timeline_of(const Profile& profile, std::size_t max_tiles) {
   std::size_t tiles = 0;
   while (first > 0 && fits(tiles, runs[first - 1].tiles.size()))
     tiles += runs[--first].tiles.size();
-  if (first > profile.path_run) {
-    first = profile.path_run;
-    tiles = 0;
-  }
+  first = std::min(first, profile.path_run);
   std::size_t end = first;
   tiles = 0;
   while (end < runs.size() && (end == first || fits(tiles, runs[end].tiles.size()))) {

@@ -6,7 +6,7 @@
 namespace gradmill {
 
 TileRecorder::TileRecorder(int lanes, std::size_t tiles) : lanes_(static_cast<std::size_t>(lanes)) {
-  for (Lane& lane : lanes_) lane.tiles.reset(new TracedTile[tiles]);
+  for (Lane& lane : lanes_) lane.tiles = std::make_unique_for_overwrite<TracedTile[]>(tiles);
 }
 
 std::vector<TracedTile> TileRecorder::take() {

@@ -1,10 +1,10 @@
 #include <gradmill/runtime/trace_format.h>
 
-#include <errno.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>

@@ -10,8 +10,6 @@
 namespace gradmill {
 namespace {
 
-using testing::ElementsAre;
-
 constexpr int kSteps = 14;
 
 // As with workers for all: each step begins when its last predecessor ends.

@@ -130,7 +130,8 @@ std::map<int, SessionEvents> check_trace(const Json& events) {
     EXPECT_EQ(arrow.ends.size(), 1U) << id;
     if (arrow.begins.size() != 1 || arrow.ends.size() != 1) continue;
     const auto& [from, left] = arrow.begins.front();
-    const auto& [to, arrived] = arrow.ends.front();
+    const int to = arrow.ends.front().first;
+    const double arrived = arrow.ends.front().second;
     EXPECT_LE(left, arrived + kRounding) << id;
     EXPECT_TRUE(inside(lanes[from], left)) << id;
     EXPECT_TRUE(std::ranges::any_of(lanes[to], [&](const Span& span) {

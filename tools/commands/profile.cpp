@@ -130,8 +130,8 @@ int profile(const ProfileCommandOptions& options) {
                                       bench::median(rates[1]) * bench::median(relative));
   }
   std::ranges::sort(report.workers);
-  const auto repeated = std::ranges::unique(report.workers);
-  report.workers.erase(repeated.begin(), repeated.end());
+  report.workers.erase(std::unique(report.workers.begin(), report.workers.end()),
+                       report.workers.end());
   // Of as many threads as ran: a small plan runs on one.
   report.peaks = {.gflops = std::ranges::max(rates[trace.lanes]),
                   .bandwidth_gbs = bench::measure_bandwidth(trace.lanes, kBandwidthSeconds)};
