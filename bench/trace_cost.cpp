@@ -15,6 +15,7 @@
 
 #include <gradmill/gradmill.h>
 
+#include "workloads/median.h"
 #include "workloads/workload.h"
 
 namespace gradmill::bench {
@@ -31,12 +32,6 @@ struct Way {
   std::vector<double> ms = {};        // of all steps
   std::vector<double> relative = {};  // a turn's median, to that of the first way in that turn
 };
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
 
 int run(const std::string& name, int threads, double seconds) {
   const auto workload = make_workload(name);

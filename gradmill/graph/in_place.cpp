@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include <gradmill/runtime/buffer_uses.h>
 #include <gradmill/runtime/lists.h>
 
 namespace gradmill {
@@ -37,10 +38,7 @@ std::vector<int> merge(Plan& plan, const std::vector<int>& lies_over) {
 std::vector<int> write_in_place(Plan& plan, const Precedence& precedence,
                                 std::span<const InPlaceWish> wishes) {
   std::vector<std::pair<int, int>> entries;
-  for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
-    for (const int buffer : plan.steps[at(index)].inputs) entries.emplace_back(buffer, index);
-    for (const int buffer : plan.steps[at(index)].writes) entries.emplace_back(buffer, index);
-  }
+  for_each_use(plan, [&](int step, int buffer) { entries.emplace_back(buffer, step); });
   const Lists uses(entries, plan.buffers.size());
   std::vector<int> lies_over(plan.buffers.size());  // itself, or the input that it is written over
   std::iota(lies_over.begin(), lies_over.end(), 0);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <gradmill/runtime/alignment.h>
+#include <gradmill/runtime/buffer_uses.h>
 #include <gradmill/runtime/lists.h>
 
 namespace gradmill {
@@ -16,16 +17,7 @@ namespace {
 // The steps that touch a buffer, in plan order. The first writes it, and precedes the others.
 Lists uses_of(const Plan& plan) {
   std::vector<std::pair<int, int>> uses;
-  std::vector<int> last(plan.buffers.size(), -1);
-  for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {
-    const PlanStep& step = plan.steps[static_cast<std::size_t>(index)];
-    for (const auto* list : {&step.inputs, &step.writes}) {
-      for (const int buffer : *list) {
-        if (std::exchange(last[static_cast<std::size_t>(buffer)], index) == index) continue;
-        uses.emplace_back(buffer, index);
-      }
-    }
-  }
+  for_each_use(plan, [&](int step, int buffer) { uses.emplace_back(buffer, step); });
   return {uses, plan.buffers.size()};
 }
 

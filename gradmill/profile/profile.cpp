@@ -55,7 +55,11 @@ void check_options(const ProfileOptions& options) {
 
 class Profiler {
  public:
-  Profiler(Trace trace, ProfileOptions options) : plan_(*trace.plan), steps_(tile_times(trace)) {
+  // Whether there is a plan at all is checked by who takes the medians.
+  Profiler(Trace trace, ProfileOptions options)
+      : medians_(median_tile_times(trace)),
+        steps_(tile_times(trace, medians_)),
+        plan_(*trace.plan) {
     profile_.trace = std::move(trace);
     profile_.options = std::move(options);
   }
@@ -100,7 +104,6 @@ class Profiler {
       }
       for (std::size_t i = 0; i < self.size(); ++i) all[i].push_back(self[i]);
     }
-    const std::vector<ReplayStep> medians = median_tile_times(profile_.trace);
     double total = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {
       profile_.nodes[i].self_ms = median(std::move(all[i]));
@@ -110,8 +113,8 @@ class Profiler {
       NodeProfile& node = profile_.nodes[i];
       const PlanStep& step = plan_.steps[i];
       node.share = total > 0 ? node.self_ms / total : 0;
-      if (!medians[i].tile_ms.empty()) {
-        node.longest_tile_ms = *std::ranges::max_element(medians[i].tile_ms);
+      if (!medians_[i].tile_ms.empty()) {
+        node.longest_tile_ms = *std::ranges::max_element(medians_[i].tile_ms);
       }
       node.gflops = per_second(step.flops, node.self_ms);
       node.gbs = per_second(step.bytes_moved, node.self_ms);
@@ -194,7 +197,7 @@ class Profiler {
     int known = 0;
     double result = 1;
     for (const auto& [count, rate] : profile_.options.compute_rates) {
-      if (count > threads || count < known || rate <= 0) continue;
+      if (count > threads || count < known) continue;
       known = count;
       result = count / rate;
     }
@@ -207,8 +210,9 @@ class Profiler {
     return fraction_of_roof(flops, bytes, self_ms, profile_.options.peaks, profile_.trace.lanes);
   }
 
-  const Plan& plan_;
+  std::vector<ReplayStep> medians_;
   std::vector<ReplayStep> steps_;
+  const Plan& plan_;
   Profile profile_;
 };
 
@@ -221,7 +225,6 @@ double Profile::path_waiting_ms() const {
 }
 
 Profile make_profile(Trace trace, ProfileOptions options) {
-  check(trace.plan != nullptr, "a profile needs a trace of a plan, and this one has none");
   check_options(options);
   return Profiler(std::move(trace), std::move(options)).run();
 }

@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include <gradmill/runtime/step_spans.h>
+
 namespace gradmill {
-
 namespace {
-
-struct Span {
-  std::int64_t begin = -1;
-  std::int64_t end = -1;
-  int lane = 0;  // of the first tile
-};
 
 // The step that another waited for, and until when.
 struct Before {
@@ -20,13 +15,13 @@ struct Before {
   bool held_worker = false;
 };
 
-// The tile that ended last on the lane by the time of `begin`, if it ended after `ready`.
-Before holder(const TracedRun& run, const Span& span, int step, std::int64_t ready) {
+// Of the tiles on the lane of `first` before it, the last to end, if that was after `ready`.
+Before holder(const TracedRun& run, const TracedTile& first, std::int64_t ready) {
   Before found{.end = ready};
   for (const TracedTile& tile : run.tiles) {
-    if (tile.begin_ns >= span.begin) break;
-    if (tile.lane != span.lane || tile.step == step || tile.end_ns <= found.end) continue;
-    if (tile.end_ns <= span.begin) {
+    if (tile.begin_ns >= first.begin_ns) break;
+    if (tile.lane != first.lane || tile.step == first.step || tile.end_ns <= found.end) continue;
+    if (tile.end_ns <= first.begin_ns) {
       found = {.step = tile.step, .end = tile.end_ns, .held_worker = true};
     }
   }
@@ -36,33 +31,36 @@ Before holder(const TracedRun& run, const Span& span, int step, std::int64_t rea
 }  // namespace
 
 std::vector<PathStep> run_path(const Plan& plan, const TracedRun& run) {
-  std::vector<Span> spans(plan.steps.size());
+  const std::vector<StepSpan> spans = step_spans(plan, run);
+  const auto tile = [&](int place) -> const TracedTile& {
+    return run.tiles[static_cast<std::size_t>(place)];
+  };
+  const auto span_of = [&](int step) { return spans[static_cast<std::size_t>(step)]; };
   int last = -1;
-  for (const TracedTile& tile : run.tiles) {
-    Span& span = spans[static_cast<std::size_t>(tile.step)];
-    if (span.begin < 0) {
-      span.begin = tile.begin_ns;
-      span.lane = tile.lane;
-    }
-    span.end = std::max(span.end, tile.end_ns);
-    if (last < 0 || span.end > spans[static_cast<std::size_t>(last)].end) last = tile.step;
+  std::int64_t until = 0;
+  for (int step = 0; step < static_cast<int>(spans.size()); ++step) {
+    if (span_of(step).tiles == 0) continue;
+    const std::int64_t end = tile(span_of(step).last).end_ns;
+    if (last >= 0 && end <= until) continue;
+    last = step;
+    until = end;
   }
   std::vector<PathStep> path;
-  std::int64_t until = last < 0 ? 0 : spans[static_cast<std::size_t>(last)].end;
   while (last >= 0) {
-    const Span& span = spans[static_cast<std::size_t>(last)];
+    const TracedTile& first = tile(span_of(last).first);
     Before before{.end = run.begin_ns};
     for (const int p : plan.steps[static_cast<std::size_t>(last)].predecessors) {
-      const std::int64_t end = spans[static_cast<std::size_t>(p)].end;
-      if (end < 0 || (before.step >= 0 && end <= before.end)) continue;
+      if (span_of(p).tiles == 0) continue;
+      const std::int64_t end = tile(span_of(p).last).end_ns;
+      if (before.step >= 0 && end <= before.end) continue;
       before = {.step = p, .end = end};
     }
-    const Before held = holder(run, span, last, before.end);
+    const Before held = holder(run, first, before.end);
     if (held.step >= 0) before = held;
     path.push_back({.step = last,
-                    .begin_ns = span.begin - run.begin_ns,
-                    .ns = until - span.begin,
-                    .wait_ns = span.begin - before.end,
+                    .begin_ns = first.begin_ns - run.begin_ns,
+                    .ns = until - first.begin_ns,
+                    .wait_ns = first.begin_ns - before.end,
                     .for_worker = before.held_worker});
     last = before.step;
     until = before.end;

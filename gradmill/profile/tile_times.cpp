@@ -58,7 +58,10 @@ std::vector<ReplayStep> median_tile_times(const Trace& trace) {
 }
 
 std::vector<ReplayStep> tile_times(const Trace& trace) {
-  std::vector<ReplayStep> steps = median_tile_times(trace);
+  return tile_times(trace, median_tile_times(trace));
+}
+
+std::vector<ReplayStep> tile_times(const Trace& trace, std::vector<ReplayStep> steps) {
   double sum = 0;
   for (const ReplayStep& step : steps) {
     sum = std::accumulate(step.tile_ms.begin(), step.tile_ms.end(), sum);

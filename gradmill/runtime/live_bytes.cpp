@@ -2,24 +2,19 @@
 
 #include <utility>
 
+#include <gradmill/runtime/buffer_uses.h>
+
 namespace gradmill {
 
 LiveBytes::LiveBytes(const Plan& plan)
     : plan_(plan), uses_(plan.buffers.size(), 0), alive_(plan.buffers.size(), false) {
   std::vector<std::pair<int, int>> touched;
-  std::vector<int> last(plan.buffers.size(), -1);
-  for (int step = 0; step < static_cast<int>(plan.steps.size()); ++step) {
-    const PlanStep& planned = plan.steps[static_cast<std::size_t>(step)];
-    for (const auto* list : {&planned.inputs, &planned.writes}) {
-      for (const int buffer : *list) {
-        const auto index = static_cast<std::size_t>(buffer);
-        if (plan.buffers[index].place != Place::arena) continue;
-        if (std::exchange(last[index], step) == step) continue;
-        touched.emplace_back(step, buffer);
-        ++uses_[index];
-      }
-    }
-  }
+  for_each_use(plan, [&](int step, int buffer) {
+    const auto index = static_cast<std::size_t>(buffer);
+    if (plan.buffers[index].place != Place::arena) return;
+    touched.emplace_back(step, buffer);
+    ++uses_[index];
+  });
   touched_ = Lists(touched, plan.steps.size());
   reset();
 }

@@ -1,11 +1,9 @@
 #include <gradmill/runtime/text_sink.h>
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/step_spans.h>
 
 namespace gradmill {
 namespace {
@@ -25,6 +26,16 @@ void append_number(std::string& text, Number number) {
   std::array<char, 32> digits;
   const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
   text.append(digits.data(), end);
+}
+
+// With the nanoseconds behind the point.
+void append_microseconds(std::string& text, std::int64_t ns) {
+  append_number(text, ns / 1000);
+  const auto rest = static_cast<int>(ns % 1000);
+  text += '.';
+  text += static_cast<char>('0' + rest / 100);
+  text += static_cast<char>('0' + rest / 10 % 10);
+  text += static_cast<char>('0' + rest % 10);
 }
 
 // With quotes. Bytes that are no UTF-8 become U+FFFD.
@@ -47,28 +58,7 @@ struct Moment {
   int tile;  // which of the run's
 };
 
-// The tiles of one step in one run.
-struct Span {
-  std::int64_t tiles = 0;
-  int first = -1;
-  int last = -1;  // to end
-};
-
-std::vector<Span> spans_of(const Plan& plan, const TracedRun& run) {
-  std::vector<Span> spans(plan.steps.size());
-  for (int i = 0; i < static_cast<int>(run.tiles.size()); ++i) {
-    const TracedTile& tile = run.tiles[static_cast<std::size_t>(i)];
-    Span& span = spans[static_cast<std::size_t>(tile.step)];
-    ++span.tiles;
-    if (span.first < 0) span.first = i;
-    if (span.last < 0 || tile.end_ns > run.tiles[static_cast<std::size_t>(span.last)].end_ns) {
-      span.last = i;
-    }
-  }
-  return spans;
-}
-
-std::vector<Moment> moments_of(const TracedRun& run, const std::vector<Span>& spans) {
+std::vector<Moment> moments_of(const TracedRun& run, const std::vector<StepSpan>& spans) {
   std::vector<Moment> moments;
   moments.reserve(2 * run.tiles.size() + spans.size());
   for (int i = 0; i < static_cast<int>(run.tiles.size()); ++i) {
@@ -137,13 +127,7 @@ std::string TraceFormat::names() const {
 }
 
 void TraceFormat::append_time(std::string& text, std::int64_t ns) const {
-  const std::int64_t passed = ns - origin_ns_;
-  append_number(text, passed / 1000);
-  const auto rest = static_cast<int>(passed % 1000);
-  text += '.';
-  text += static_cast<char>('0' + rest / 100);
-  text += static_cast<char>('0' + rest / 10 % 10);
-  text += static_cast<char>('0' + rest % 10);
+  append_microseconds(text, ns - origin_ns_);
 }
 
 void TraceFormat::append_tile(std::string& text, const TracedRun& run,
@@ -154,7 +138,7 @@ void TraceFormat::append_tile(std::string& text, const TracedRun& run,
   text += ",\"ts\":";
   append_time(text, tile.begin_ns);
   text += ",\"dur\":";
-  append_time(text, origin_ns_ + tile.end_ns - tile.begin_ns);
+  append_microseconds(text, tile.end_ns - tile.begin_ns);
   text += after_[step];
   append_number(text, tile.tile);
   text += ",\"run\":";
@@ -205,13 +189,13 @@ void TraceFormat::append_step(std::string& text, const TracedRun& run) const {
   text += ",\"s\":\"p\"}";
   begin("X");
   text += ",\"dur\":";
-  append_time(text, origin_ns_ + run.end_ns - run.begin_ns);
+  append_microseconds(text, run.end_ns - run.begin_ns);
   text += cat(",\"args\":{\"run\":", run.number, "}}");
 }
 
 void TraceFormat::append(std::string& text, const TracedRun& run) {
   append_step(text, run);
-  const std::vector<Span> spans = spans_of(*plan_, run);
+  const std::vector<StepSpan> spans = step_spans(*plan_, run);
   const std::vector<Moment> moments = moments_of(run, spans);
   const auto at = [](int index) { return static_cast<std::size_t>(index); };
   // In a run that failed some steps are missing, or some of their tiles.

@@ -1,11 +1,13 @@
 #include <gradmill/runtime/tracer.h>
 
-#include <algorithm>
 #include <iomanip>
+#include <set>
+#include <sstream>
 #include <utility>
 
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
+#include <gradmill/runtime/step_spans.h>
 
 namespace gradmill {
 
@@ -60,19 +62,10 @@ void Tracer::record(TracedRun run) {
 }
 
 void Tracer::log_steps(const TracedRun& run) const {
-  struct Span {
-    std::int64_t begin = 0;
-    std::int64_t end = -1;
-    std::vector<int> lanes = {};
-  };
-  std::vector<Span> spans(plan_->steps.size());
+  const std::vector<StepSpan> spans = step_spans(*plan_, run);
+  std::vector<std::set<int>> lanes(spans.size());
   for (const TracedTile& tile : run.tiles) {
-    Span& span = spans[static_cast<std::size_t>(tile.step)];
-    if (span.end < 0) span.begin = tile.begin_ns;
-    span.end = std::max(span.end, tile.end_ns);
-    if (std::ranges::find(span.lanes, tile.lane) == span.lanes.end()) {
-      span.lanes.push_back(tile.lane);
-    }
+    lanes[static_cast<std::size_t>(tile.step)].insert(tile.lane);
   }
   const auto ms = [](std::int64_t ns) {
     std::ostringstream text;
@@ -82,16 +75,16 @@ void Tracer::log_steps(const TracedRun& run) const {
   log(LogLevel::trace, cat("step ", run.number, run.failed ? " failed after " : " took ",
                            ms(run.end_ns - run.begin_ns), " ms"));
   for (std::size_t i = 0; i < spans.size(); ++i) {
-    Span& span = spans[i];
-    if (span.end < 0) continue;
+    if (spans[i].tiles == 0) continue;
+    const std::int64_t begin = run.tiles[static_cast<std::size_t>(spans[i].first)].begin_ns;
+    const std::int64_t end = run.tiles[static_cast<std::size_t>(spans[i].last)].end_ns;
     const PlanStep& step = plan_->steps[i];
-    std::ranges::sort(span.lanes);
     std::string workers;
-    for (const int lane : span.lanes) workers += cat(workers.empty() ? " " : ", ", lane);
+    for (const int lane : lanes[i]) workers += cat(workers.empty() ? " " : ", ", lane);
     log(LogLevel::trace,
         cat("step ", run.number, ": ", to_string(step.phase), " ", step.op, " '", step.name,
-            "' began at ", ms(span.begin - run.begin_ns), " ms, took ", ms(span.end - span.begin),
-            " ms, ", step.tiles, step.tiles == 1 ? " tile" : " tiles", ", worker", workers));
+            "' began at ", ms(begin - run.begin_ns), " ms, took ", ms(end - begin), " ms, ",
+            step.tiles, step.tiles == 1 ? " tile" : " tiles", ", worker", workers));
   }
 }
 
