@@ -48,6 +48,8 @@ void check_options(const ProfileOptions& options) {
     check(std::isfinite(rate) && rate > 0, "profile: the compute rate of ", threads,
           " threads must be finite and above 0, got ", rate);
   }
+  check(std::isfinite(options.migration) && options.migration >= 1,
+        "profile: the migration must be finite and at least 1, got ", options.migration);
   for (const int workers : options.workers) {
     check(workers >= 1, "profile: at least 1 worker is needed, got ", workers);
   }
@@ -173,7 +175,7 @@ class Profiler {
     const double recorded = slowness(profile_.trace.lanes);
     scaling.work_ms = replay(steps_, 1, 0).ms * slowness(1) / recorded;
     scaling.critical_path_ms =
-        critical_path(steps_).ms * slowness(std::numeric_limits<int>::max()) / recorded;
+        critical_path(steps_).ms * contention(std::numeric_limits<int>::max()) / recorded;
     // A session runs its plan serially where the flow graph would cost more than it gains.
     const auto predicted = [&](int workers) {
       const double scale = slowness(workers) / recorded;
@@ -193,7 +195,7 @@ class Profiler {
   }
 
   // How long a tile takes beside so many others, against alone on the machine.
-  double slowness(int threads) const {
+  double contention(int threads) const {
     int known = 0;
     double result = 1;
     for (const auto& [count, rate] : profile_.options.compute_rates) {
@@ -202,6 +204,11 @@ class Profiler {
       result = count / rate;
     }
     return result;
+  }
+
+  double slowness(int threads) const {
+    const double elsewhere = 1 - 1.0 / threads;  // the part of the data that others hold
+    return contention(threads) * (1 + (profile_.options.migration - 1) * elsewhere);
   }
 
   static std::int64_t length(const TracedRun& run) { return run.end_ns - run.begin_ns; }

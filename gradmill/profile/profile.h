@@ -37,6 +37,11 @@ struct ProfileOptions {
   /// With more workers than the most listed, a tile takes what it takes with the most. Empty: tiles
   /// take the same time beside any number of others.
   std::vector<std::pair<int, double>> compute_rates = {};
+  /// What a step takes on one thread when the thread before it ran on another core, by what it
+  /// takes when it stays: with more workers, data moves between their caches. Of n workers, one
+  /// finds (n - 1) / n of its data with the others, and its tiles are predicted to take that part
+  /// of the difference longer. At least 1.
+  double migration = 1;
   /// Threads, and the milliseconds that a step was measured to take with them.
   std::vector<std::pair<int, double>> measured = {};
 };

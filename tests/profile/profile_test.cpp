@@ -84,6 +84,18 @@ TEST(Prediction, OfUnevenTilesIsTheLastToEnd) {
               ElementsAre(Takes(11.0), Takes(7.0), Takes(6.0), Takes(5.0)));
 }
 
+TEST(Prediction, TilesBesideOthersAreSlower) {
+  SyntheticPlan plan;
+  plan.step("tiles", 8, {});
+  const TracedRun run = serial_run({{0, std::vector<double>(8, 3)}});
+  // Two together do 1.5 times what one does.
+  EXPECT_THAT(predicted(plan, run, {.workers = {1, 2}, .compute_rates = {{1, 10}, {2, 15}}}),
+              ElementsAre(Takes(24.0), Takes(12 / 0.75)));
+  // A half of the data is elsewhere, then three quarters.
+  EXPECT_THAT(predicted(plan, run, {.workers = {1, 2, 4}, .migration = 1.2}),
+              ElementsAre(Takes(24.0), Takes(12 * 1.1), Takes(6 * 1.15)));
+}
+
 TEST(Prediction, IsNoFasterThanItsBytes) {
   SyntheticPlan plan;
   plan.step("tiles", 4, {});
@@ -230,6 +242,8 @@ TEST(Profile, RefusesWhatItCannotTell) {
       mentions(refusal_of([&] { make_profile(none); }), {"profile", "no run", "succeeded"}) ||
       mentions(refusal_of([&] { make_profile(none); }), {"a run that succeeded"}));
   const Trace one{.plan = plan.shared(), .runs = {serial_run({{0, {1}}})}};
+  EXPECT_TRUE(mentions(refusal_of([&] { make_profile(one, {.migration = 0.9}); }),
+                       {"the migration must be finite and at least 1, got 0.9"}));
   EXPECT_TRUE(mentions(refusal_of([&] { make_profile(one, {.workers = {0}}); }),
                        {"at least 1 worker", "0"}));
   EXPECT_TRUE(mentions(refusal_of([&] { make_profile(one, {.bandwidth_cap_gbs = -1}); }),

@@ -20,15 +20,19 @@
 #include "commands/write_text.h"
 #include "workloads/bandwidth.h"
 #include "workloads/compute_rate.h"
+#include "workloads/core_thread.h"
 #include "workloads/median.h"
 
 namespace gradmill {
 namespace {
 
-constexpr double kTurnMs = 30;
+constexpr double kTurnMs = 15;
+constexpr int kTurnSteps = 4;  // the first of a turn finds other sessions' data in the caches
 constexpr int kWarmSteps = 3;
 constexpr double kBandwidthSeconds = 0.2;
-constexpr double kRateSeconds = 0.02;
+constexpr double kRateSeconds = 0.01;
+constexpr double kMigrationSeconds = 2;
+constexpr std::size_t kMigrationTurns = 4;
 constexpr double kDispatchSeconds = 0.05;
 
 /// A session that is run now and then, beside others.
@@ -61,6 +65,49 @@ class Runner {
   std::unique_ptr<Session> session_;
   std::size_t step_ = 0;
   std::vector<double> ms_;
+};
+
+/// What a session of one thread takes when it stays on a core, and when each of its steps comes
+/// after one on the other.
+class Migration {
+ public:
+  Migration(ProfiledModel& model, SessionOptions options) : runner_(model, std::move(options), 1) {
+    const std::vector<int> cores = bench::allowed_cores();
+    if (cores.size() < 2) return;
+    for (std::size_t i = 0; i < 2; ++i) {
+      threads_[i] = std::make_unique<bench::CoreThread>(cores[i]);
+    }
+  }
+
+  /// Does nothing once there have been enough.
+  void run(int steps) {
+    using Clock = std::chrono::steady_clock;
+    if (threads_[0] == nullptr) return;
+    if (ratios_.size() >= kMigrationTurns && spent_ > kMigrationSeconds) return;
+    const auto begin = Clock::now();
+    run(1, [](int) { return 0; });  // brings the data to the core
+    const double stays = run(steps, [](int) { return 0; });
+    ratios_.push_back(run(steps, [](int i) { return (i + 1) % 2; }) / stays);
+    spent_ += std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+
+  /// 1 with a single core.
+  double ratio() const { return ratios_.empty() ? 1 : std::max(1.0, bench::median(ratios_)); }
+
+ private:
+  template <typename Where>
+  double run(int steps, Where&& where) {
+    runner_.forget();
+    for (int i = 0; i < steps; ++i) {
+      threads_.at(static_cast<std::size_t>(where(i)))->run([&] { runner_.run(1); });
+    }
+    return runner_.median_ms();
+  }
+
+  Runner runner_;
+  std::array<std::unique_ptr<bench::CoreThread>, 2> threads_;
+  std::vector<double> ratios_;
+  double spent_ = 0;
 };
 
 /// The numbers of threads that can be run here: 1, 2, 4, ..., all cores, and what was asked for.
@@ -104,8 +151,9 @@ int profile(const ProfileCommandOptions& options) {
     runner->run(kWarmSteps);
     runner->forget();
   }
+  Migration migration(model, session_options);
   // In short turns, so that all meet the same machine.
-  const int turn = std::max(1, static_cast<int>(kTurnMs / traced.median_ms()));
+  const int turn = std::max(kTurnSteps, static_cast<int>(kTurnMs / traced.median_ms()));
   std::map<int, std::vector<double>> rates;
   traced.session().start_trace({.max_tiles = std::numeric_limits<std::size_t>::max()});
   for (int done = 0; done < options.steps; done += turn) {
@@ -116,6 +164,7 @@ int profile(const ProfileCommandOptions& options) {
       rates[runner->threads()].push_back(
           bench::measure_compute_rate(runner->threads(), kRateSeconds));
     }
+    migration.run(steps);
   }
   Trace trace = traced.session().stop_trace();
   for (const auto& runner : measured) {
@@ -129,6 +178,7 @@ int profile(const ProfileCommandOptions& options) {
     report.compute_rates.emplace_back(runner->threads(),
                                       bench::median(rates[1]) * bench::median(relative));
   }
+  report.migration = migration.ratio();
   std::ranges::sort(report.workers);
   report.workers.erase(std::unique(report.workers.begin(), report.workers.end()),
                        report.workers.end());

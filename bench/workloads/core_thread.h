@@ -1,0 +1,38 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace gradmill::bench {
+
+/// A thread that stays on one core and does what it is handed, one thing after the other.
+class CoreThread {
+ public:
+  /// `core` is one of `allowed_cores`. Throws Failure when the thread cannot be kept there.
+  explicit CoreThread(int core);
+  ~CoreThread();
+  CoreThread(const CoreThread&) = delete;
+  CoreThread& operator=(const CoreThread&) = delete;
+
+  /// Returns when `work` is done; passes on what it throws. Not from two threads at once.
+  void run(std::function<void()> work);
+
+ private:
+  void loop();
+  void stop();
+
+  std::mutex mutex_;
+  std::condition_variable handed_;
+  std::packaged_task<void()> work_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+/// The numbers of the cores that this process may run on, in ascending order.
+std::vector<int> allowed_cores();
+
+}  // namespace gradmill::bench
