@@ -12,8 +12,12 @@ namespace gradmill {
 
 /// What differs from one step to the next besides the data.
 struct StepInfo {
-  std::uint64_t step = 0;      ///< updates done before this step; 0 for the first
-  double learning_rate = 0.0;  ///< in force during this step
+  std::uint64_t step = 0;           ///< updates done before this step; 0 for the first
+  double learning_rate = 0.0;       ///< in force during this step
+  std::uint64_t seed = 0;           ///< of what is drawn at random
+  std::uint32_t micro_batch = 0;    ///< the one of this run, counted within the step
+  std::uint32_t micro_batches = 1;  ///< how many make a step: the last one updates
+  bool training = true;             ///< false: evaluation, in which dropout keeps everything
 };
 
 /// The buffers of one node while a tile runs. Pointers need no particular alignment.
