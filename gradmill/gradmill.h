@@ -10,7 +10,9 @@
 #include <gradmill/ops/activation.h>
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/clip_grad_norm.h>
 #include <gradmill/ops/cross_entropy.h>
+#include <gradmill/ops/learning_rate.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/math.h>
 #include <gradmill/ops/matmul.h>

@@ -5,6 +5,7 @@
 
 #include <gradmill/graph/copy.h>
 #include <gradmill/graph/finite_check.h>
+#include <gradmill/graph/gates.h>
 #include <gradmill/graph/in_place.h>
 #include <gradmill/graph/memory_planner.h>
 #include <gradmill/graph/schedule.h>
@@ -31,6 +32,9 @@ std::string describe(std::span<const Type> inputs, std::span<const Type> outputs
   list(outputs);
   return text;
 }
+
+// Tiles that may run ahead: some for each of as many threads as a machine may have.
+constexpr std::int64_t kLookahead = 64;
 
 class Compiler {
  public:
@@ -61,15 +65,46 @@ class Compiler {
     for (const PlanBuffer& buffer : plan_.buffers) {
       if (buffer.place == Place::arena) plan_.unshared_bytes += align_up(buffer.bytes);
     }
-    const Precedence precedence = derive_predecessors(plan_);
-    renumber(write_in_place(plan_, precedence, in_place_));
-    plan_memory(plan_, precedence);
+    lay_out();
     find_feeds();
     result_.plan = std::move(plan_);
     return std::move(result_);
   }
 
  private:
+  struct Layout {
+    Plan plan;
+    std::vector<int> numbers;  // the new one of each buffer
+  };
+
+  Layout layout(const Plan& derived, const Precedence& precedence) const {
+    Layout result{derived, {}};
+    result.numbers = write_in_place(result.plan, precedence, in_place_);
+    plan_memory(result.plan, precedence);
+    return result;
+  }
+
+  // Holds steps back only where that saves memory worth it, and no more than the budget asks for.
+  void lay_out() {
+    const Precedence precedence = derive_predecessors(plan_);
+    Layout best = layout(plan_, precedence);
+    const auto try_with = [&](auto&& hold_back) {
+      Plan held = plan_;
+      hold_back(held);
+      Layout found = layout(held, Precedence(held.steps));
+      if (found.plan.arena_bytes < best.plan.arena_bytes) best = std::move(found);
+    };
+    if (best.plan.arena_bytes > options_.arena_budget) {
+      try_with([&](Plan& held) { add_gates(held, precedence, kLookahead); });
+    }
+    if (best.plan.arena_bytes > options_.arena_budget) {
+      try_with([&](Plan& held) { add_gates(held, precedence, 0); });
+    }
+    if (best.plan.arena_bytes > options_.arena_budget) try_with(chain_steps);
+    plan_ = std::move(best.plan);
+    renumber(best.numbers);
+  }
+
   int add_buffer(PlanBuffer buffer) {
     plan_.buffers.push_back(std::move(buffer));
     return static_cast<int>(plan_.buffers.size()) - 1;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <vector>
 
 #include <gradmill/graph/graph.h>
@@ -20,6 +22,9 @@ struct Compiled {
 struct CompileOptions {
   bool check_finite = false;
   const Tuning* tuning = nullptr;
+  /// Steps are kept from running ahead of others as far as the plan's arena needs for so many
+  /// bytes.
+  std::size_t arena_budget = std::numeric_limits<std::size_t>::max();
 };
 
 /// Prepares every node's kernel, derives the edges, and plans memory. Variables are found in

@@ -3,5 +3,6 @@
 namespace gradmill {
 
 Optimizer::~Optimizer() = default;
+GradientScaling::~GradientScaling() = default;
 
 }  // namespace gradmill

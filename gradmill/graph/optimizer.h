@@ -9,6 +9,17 @@
 
 namespace gradmill {
 
+/// What an update finds beside a parameter, its gradient and its state, in this order.
+struct UpdateForm {
+  /// A tensor of the parameter's type in which the gradients of a step's micro-batches add up, each
+  /// by its part; the last of them updates.
+  bool accumulates = false;
+  /// A scalar of the parameter's dtype by which the whole gradient is multiplied.
+  bool scaled = false;
+
+  friend bool operator==(const UpdateForm&, const UpdateForm&) = default;
+};
+
 /// How parameters follow their gradients. `ops/optimizer.h` has SGD and AdamW.
 class GRADMILL_API Optimizer {
  public:
@@ -23,8 +34,28 @@ class GRADMILL_API Optimizer {
   /// parameter, that the session counts up after each step.
   virtual bool counts_updates() const { return false; }
   /// An op of inputs parameter, gradient, the state in the order above, then the count if there is
-  /// one; it mutates the parameter and the state and has no outputs.
-  virtual std::shared_ptr<const Op> update() const = 0;
+  /// one, then what the form says; it mutates the parameter, the state and what accumulates, and
+  /// has no outputs.
+  virtual std::shared_ptr<const Op> update(const UpdateForm& form) const = 0;
+};
+
+/// A factor for all gradients together. `ops/clip_grad_norm.h` has ClipGradNorm.
+class GRADMILL_API GradientScaling {
+ public:
+  virtual ~GradientScaling();
+
+  virtual std::string_view name() const = 0;
+  /// An op of inputs all gradients and then, if `accumulates`, as many tensors in which those of
+  /// the micro-batches before this one have added up. Outputs: the factor, and the norm that it
+  /// follows from, scalars of the gradients' dtype. What it gives before the last micro-batch is
+  /// not read.
+  virtual std::shared_ptr<const Op> factor(bool accumulates) const = 0;
+};
+
+/// Parameters that follow their gradients in a way of their own.
+struct ParameterGroup {
+  std::vector<Value> parameters;
+  std::shared_ptr<const Optimizer> optimizer;
 };
 
 }  // namespace gradmill

@@ -11,6 +11,7 @@
 
 #include <gradmill/graph/autodiff.h>
 #include <gradmill/graph/compile.h>
+#include <gradmill/graph/memory_budget.h>
 #include <gradmill/runtime/cpus.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/executor.h>
@@ -61,10 +62,14 @@ struct Session::Impl {
   Impl(const Graph& user_graph, SessionOptions session_options);
 
   void check_options() const;
+  void check_group(const ParameterGroup& group) const;
   void log_compiled() const;
   void add_update();
+  std::vector<const Optimizer*> choose_optimizers(const std::vector<Value>& trained) const;
+  Value add_scale(std::vector<Value> gradient, const std::vector<Value>& sums);
   std::shared_ptr<Parameters> choose_parameters() const;
   void bind(std::span<const Feed> feeds);
+  void train();
   Value own(const Value& value) { return {&graph, value.node(), value.output()}; }
   bool trains() const { return options.optimizer != nullptr; }
 
@@ -80,6 +85,10 @@ struct Session::Impl {
     int buffer = -1;
   };
   std::vector<Root> roots;
+  std::vector<Value> values;  // of our graph: the roots, and the norm of the gradient
+  int norm = -1;              // which of the values, or -1
+  int norm_buffer = -1;
+  Type norm_type;
 
   struct Input {
     std::string name;
@@ -95,6 +104,8 @@ struct Session::Impl {
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Tracer> tracer;
   std::vector<std::int64_t*> update_counts;  // of the parameters trained here
+  StepInfo info;
+  bool has_norm = false;
   double learning_rate = 0;
   int threads = 1;
   bool serial = false;
@@ -106,6 +117,9 @@ struct Session::Impl {
 Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
     : user(&user_graph), options(std::move(session_options)) {
   check_options();
+  info.seed = options.seed;
+  info.micro_batches = static_cast<std::uint32_t>(options.micro_batches);
+  info.training = options.training.value_or(trains() || !options.gradients.empty());
   threads = options.threads == 0 ? allowed_cpus() : options.threads;
   graph.reset(user_graph.nodes());
   for (const Node& node : graph.nodes()) {
@@ -116,7 +130,6 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
   }
   parameters = choose_parameters();
 
-  std::vector<Value> values;
   const auto add_root = [&](const Value& value, const Value& result, bool gradient) {
     roots.push_back({value, value.type(), gradient});
     values.push_back(result);
@@ -134,10 +147,12 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
   if (options.check_finite) options.rewrites.fuse_updates = false;
   rewrite(graph, values, options.rewrites);
 
-  Compiled compiled =
-      compile(graph, values, *parameters,
-              {.check_finite = options.check_finite, .tuning = options.tuning.get()});
+  const CompileOptions how{.check_finite = options.check_finite, .tuning = options.tuning.get()};
+  Compiled compiled = options.memory_budget == 0 ? compile(graph, values, *parameters, how)
+                                                 : compile_within(graph, values, *parameters, how,
+                                                                  options.memory_budget, threads);
   for (std::size_t i = 0; i < roots.size(); ++i) roots[i].buffer = compiled.roots[i];
+  if (norm >= 0) norm_buffer = compiled.roots[at(norm)];
   std::unordered_map<std::string_view, Input*> by_name;
   for (Input& input : inputs) by_name.emplace(input.name, &input);
   for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
@@ -180,6 +195,28 @@ void Session::Impl::check_options() const {
           "' must be f32 or f64, and is ", options.loss.type());
   }
   check(options.optimizer == nullptr || options.loss, "session: an optimizer needs a loss");
+  check(options.micro_batches >= 1, "session: micro_batches must be at least 1, got ",
+        options.micro_batches);
+  const auto needs_optimizer = [&](bool given, const char* what) {
+    check(!given || trains(), "session: ", what, " are for a session with an optimizer");
+  };
+  needs_optimizer(options.micro_batches > 1, "micro_batches");
+  needs_optimizer(options.gradient_scaling != nullptr, "gradient_scaling and clipping");
+  needs_optimizer(!options.parameter_groups.empty(), "parameter_groups");
+  for (const ParameterGroup& group : options.parameter_groups) check_group(group);
+}
+
+void Session::Impl::check_group(const ParameterGroup& group) const {
+  check(group.optimizer != nullptr, "session: a parameter group has no optimizer");
+  const double rate = options.optimizer->learning_rate();
+  check(group.optimizer->learning_rate() == rate, "session: a parameter group's learning rate is ",
+        group.optimizer->learning_rate(), ", and the optimizer's is ", rate,
+        ": all parameters share one");
+  for (const Value& parameter : group.parameters) {
+    check_value("a parameter of a group", parameter, *user);
+    check(user->nodes()[at(parameter.node())].kind == NodeKind::parameter,
+          "session: a parameter group lists '", parameter.name(), "', which is no parameter");
+  }
 }
 
 std::shared_ptr<Parameters> Session::Impl::choose_parameters() const {
@@ -198,9 +235,26 @@ std::shared_ptr<Parameters> Session::Impl::choose_parameters() const {
   return options.parameters;
 }
 
+// One a trained parameter: what it follows.
+std::vector<const Optimizer*> Session::Impl::choose_optimizers(
+    const std::vector<Value>& trained) const {
+  std::unordered_map<int, const Optimizer*> grouped;
+  for (const ParameterGroup& group : options.parameter_groups) {
+    for (const Value& parameter : group.parameters) {
+      const bool fresh = grouped.emplace(parameter.node(), group.optimizer.get()).second;
+      check(fresh, "session: parameter '", parameter.name(), "' is in two groups");
+    }
+  }
+  std::vector<const Optimizer*> chosen;
+  for (const Value& parameter : trained) {
+    const auto found = grouped.find(parameter.node());
+    chosen.push_back(found == grouped.end() ? options.optimizer.get() : found->second);
+  }
+  return chosen;
+}
+
 void Session::Impl::add_update() {
-  const Optimizer& optimizer = *options.optimizer;
-  learning_rate = optimizer.learning_rate();
+  learning_rate = options.optimizer->learning_rate();
   const Value loss = own(options.loss);
   const std::vector<bool> used = ancestors(graph, loss);
   std::vector<Value> trained;
@@ -211,27 +265,50 @@ void Session::Impl::add_update() {
   }
   check(!trained.empty(), "session: the loss '", options.loss.name(),
         "' depends on no parameter, so there is nothing to train");
+  const std::vector<const Optimizer*> optimizers = choose_optimizers(trained);
   const std::vector<Value> gradient = gradients(loss, std::span<const Value>(trained));
-  const auto update = optimizer.update();
+  const auto state = [&](const Value& parameter, std::string_view kind, const Type& type) {
+    const std::string name = cat(parameter.name(), '.', kind);
+    parameters->ensure_state(name, type);
+    return graph.state(name, type);
+  };
+  const UpdateForm form{.accumulates = options.micro_batches > 1,
+                        .scaled = options.gradient_scaling != nullptr};
+  std::vector<Value> sums;
+  if (form.accumulates) {
+    for (const Value& parameter : trained) {
+      sums.push_back(state(parameter, "grad_sum", parameter.type()));
+    }
+  }
+  const Value scale = form.scaled ? add_scale(gradient, sums) : Value();
   for (std::size_t i = 0; i < trained.size(); ++i) {
-    const std::string name = trained[i].name();
-    const Type type = trained[i].type();
+    const Optimizer& optimizer = *optimizers[i];
     std::vector<Value> arguments = {trained[i], gradient[i]};
     for (const std::string& kind : optimizer.state()) {
-      const std::string state = cat(name, '.', kind);
-      parameters->ensure_state(state, type);
-      arguments.push_back(graph.state(state, type));
+      arguments.push_back(state(trained[i], kind, trained[i].type()));
     }
     if (optimizer.counts_updates()) {
-      const std::string count = cat(name, ".step");
-      const Type scalar{DType::i64, {}};
-      parameters->ensure_state(count, scalar);
-      arguments.push_back(graph.state(count, scalar));
-      update_counts.push_back(static_cast<std::int64_t*>(parameters->address(count)));
+      arguments.push_back(state(trained[i], "step", {DType::i64, {}}));
+      update_counts.push_back(
+          static_cast<std::int64_t*>(parameters->address(arguments.back().name())));
     }
+    if (form.accumulates) arguments.push_back(sums[i]);
+    if (form.scaled) arguments.push_back(scale);
     const Graph::Scope scope(graph, Phase::update, "");
-    graph.add(update, arguments, cat(name, ".", optimizer.name()));
+    graph.add(optimizer.update(form), arguments, cat(trained[i].name(), ".", optimizer.name()));
   }
+}
+
+Value Session::Impl::add_scale(std::vector<Value> gradient, const std::vector<Value>& sums) {
+  gradient.insert(gradient.end(), sums.begin(), sums.end());
+  const GradientScaling& scaling = *options.gradient_scaling;
+  const Graph::Scope scope(graph, Phase::update, "");
+  const std::vector<Value> found =
+      graph.add(scaling.factor(!sums.empty()), gradient, std::string(scaling.name()));
+  norm = static_cast<int>(values.size());
+  norm_type = found[1].type();
+  values.push_back(found[1]);
+  return found[0];
 }
 
 void Session::Impl::bind(std::span<const Feed> feeds) {
@@ -275,14 +352,24 @@ void Session::run(std::span<const Feed> feeds) {
   impl.has_results = false;
   if (impl.trains()) {
     const std::unique_lock lock(impl.parameters->mutex());
-    impl.tracer->run({impl.parameters->step(), impl.learning_rate});
-    impl.parameters->count_step();
-    for (std::int64_t* count : impl.update_counts) ++*count;
+    impl.train();
   } else {
     const std::shared_lock lock(impl.parameters->mutex());
-    impl.tracer->run({impl.parameters->step(), impl.learning_rate});
+    impl.info.step = impl.parameters->step();
+    impl.tracer->run(impl.info);
   }
   impl.has_results = true;
+}
+
+void Session::Impl::train() {
+  info.step = parameters->step();
+  info.learning_rate = learning_rate;
+  tracer->run(info);
+  info.micro_batch = (info.micro_batch + 1) % info.micro_batches;
+  if (info.micro_batch > 0) return;
+  has_norm = true;
+  parameters->count_step();
+  for (std::int64_t* count : update_counts) ++*count;
 }
 
 TensorView Session::view(Value value) const {
@@ -339,6 +426,14 @@ void Session::stop_trace(const std::string& path) {
   impl_->tracer->stop();
 }
 
+double Session::gradient_norm() const {
+  check(impl_->norm_buffer >= 0, "gradient_norm: the session has no gradient_scaling");
+  check(impl_->has_norm, "gradient_norm: no step has ended yet");
+  const TensorView norm{impl_->norm_type, impl_->executor->address(impl_->norm_buffer)};
+  return norm.type.dtype == DType::f32 ? norm.as<float>()[0] : norm.as<double>()[0];
+}
+
+int Session::micro_batch() const { return static_cast<int>(impl_->info.micro_batch); }
 double Session::learning_rate() const { return impl_->learning_rate; }
 const std::shared_ptr<Parameters>& Session::parameters() const { return impl_->parameters; }
 const Plan& Session::plan() const { return *impl_->plan; }

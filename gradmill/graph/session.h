@@ -63,6 +63,15 @@ struct SessionOptions {
   /// Given: every run is a training step, which updates all parameters that the loss depends on.
   /// `SGD{...}` and `AdamW{...}` convert to it.
   std::shared_ptr<const Optimizer> optimizer = {};
+  /// Parameters that follow another optimizer, which may differ in anything but the learning rate:
+  /// weight decay for matrices only, say. Those that no group names follow `optimizer`.
+  std::vector<ParameterGroup> parameter_groups = {};
+  /// What is done to all gradients together before the updates; `ClipGradNorm{...}` converts to it.
+  std::shared_ptr<const GradientScaling> gradient_scaling = {};
+  /// Runs that make a step: their gradients' mean is what the last of them updates with.
+  int micro_batches = 1;
+  /// Whether dropout drops; by default only with an optimizer or gradients.
+  std::optional<bool> training = {};
   /// More values to keep for `fetch`.
   std::vector<Value> fetches = {};
   /// Parameters whose gradients of `loss` to keep for `fetch_gradient`.
@@ -74,13 +83,19 @@ struct SessionOptions {
   /// Share these parameters, which must contain all that the graph uses; by default new ones are
   /// made.
   std::shared_ptr<Parameters> parameters = {};
-  /// For the initial values of new parameters.
+  /// For the initial values of new parameters, and for dropout.
   std::uint64_t seed = 0;
   /// Stop a step at the first node (in plan order) whose result, or at the input whose feed, holds
   /// a NaN or an infinity; nothing is updated then.
   bool check_finite = false;
   Execution execution = Execution::automatic;
   RewriteOptions rewrites = {};
+  /// Bytes that parameters, optimizer state and everything planned may take together; 0 for no
+  /// limit. Steps are then kept from running far ahead of others, and results computed a second
+  /// time rather than kept, as far as that is needed; the log says what was chosen (info: how much,
+  /// debug: which nodes). Results have the same bits. A budget that cannot be met is refused with
+  /// the smallest that can. What the caller feeds is the caller's, and does not count.
+  std::size_t memory_budget = 0;
   /// What `tune` measured on this machine: how kernels do their work. Sessions with the same tuning
   /// have the same bits. By default each op decides from shapes.
   std::shared_ptr<const Tuning> tuning = {};
@@ -104,10 +119,11 @@ class GRADMILL_API Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  /// One step. Every input that the plan reads must be fed exactly once; the memory must stay as it
-  /// is until `run` returns. Throws Error when a feed is missing, doubled, of the wrong dtype or
-  /// size, or when a fallible node refuses its data; Failure when `check_finite` finds something.
-  /// Parameters and optimizer state are then as they were, and the next run works.
+  /// One step, or one of its `micro_batches`. Every input that the plan reads must be fed exactly
+  /// once; the memory must stay as it is until `run` returns. Throws Error when a feed is missing,
+  /// doubled, of the wrong dtype or size, or when a fallible node refuses its data; Failure when
+  /// `check_finite` finds something. Parameters and optimizer state are then as they were, and the
+  /// next run works.
   void run(std::span<const Feed> feeds);
   void run(std::initializer_list<Feed> feeds = {}) {
     run(std::span<const Feed>(feeds.begin(), feeds.size()));
@@ -116,7 +132,8 @@ class GRADMILL_API Session {
   /// The result of the last run, valid until the next: the loss, a fetch, or a parameter. Throws
   /// Error for anything else, and before the first successful run (parameters excepted).
   TensorView view(Value value) const;
-  /// The gradient of the loss for a parameter listed in `SessionOptions::gradients`.
+  /// The gradient of the loss for a parameter listed in `SessionOptions::gradients`: of the last
+  /// run alone, before any scaling.
   TensorView view_gradient(Value parameter) const;
 
   /// A scalar or one-element result. Throws Error when it has more, or another dtype.
@@ -138,6 +155,11 @@ class GRADMILL_API Session {
   /// when the session has no optimizer.
   void set_learning_rate(double learning_rate);
   double learning_rate() const;
+  /// The norm of the last step's gradient, before it was clipped. Throws Error without
+  /// `gradient_scaling`, and before the first step.
+  double gradient_norm() const;
+  /// The micro-batch that the next run is, from 0.
+  int micro_batch() const;
 
   /// Records every tile of the runs that follow, in memory. Throws Error when a trace was started
   /// already, or during a run.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include <gradmill/graph/op.h>
 #include <gradmill/runtime/kernel.h>
@@ -36,6 +37,9 @@ class ElementUpdate {
   virtual std::string_view name() const = 0;
   /// How many tensors of the parameter's type it keeps beside it.
   virtual int states() const = 0;
+  /// The inputs that it writes, in ascending order: 0 for the parameter, 1 for the first of its
+  /// state, and so on. By default these.
+  virtual std::vector<int> writes() const;
   virtual double flops_per_element() const = 0;
   virtual void apply(const KernelRun& run, UpdateInputs inputs,
                      const GradientRows<float>& rows) const = 0;

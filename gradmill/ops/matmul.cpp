@@ -54,8 +54,7 @@ class Matmul final : public Op {
   explicit Matmul(Form form, Epilogue epilogue = {})
       : form_(std::move(form)), epilogue_(std::move(epilogue)) {
     if (epilogue_.update == nullptr) return;
-    mutates_.resize(1 + static_cast<std::size_t>(states()));
-    std::iota(mutates_.begin(), mutates_.end(), kParameter);
+    for (const int i : epilogue_.update->writes()) mutates_.push_back(kParameter + i);
   }
 
   std::string_view name() const override { return "matmul"; }

@@ -6,6 +6,7 @@
 #include <gradmill/ops/element_update.h>
 #include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/optimizer_kernel.h>
+#include <gradmill/ops/staged_update.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
@@ -120,26 +121,31 @@ class UpdateKernel final : public Kernel {
 bool counts_updates(const SGD&) { return false; }
 bool counts_updates(const AdamW&) { return true; }
 
-// Inputs: parameter, gradient, state. No outputs: what it does is done to the parameter and the
-// state.
+// Inputs: parameter, gradient, state, count, and what the form adds. No outputs: what it does is
+// done to the parameter, the state and the accumulated gradient.
 template <class Options>
 class Update final : public UpdateOp {
  public:
-  explicit Update(const Options& options) : options_(options), states_(states_of(options)) {
-    mutates_.push_back(0);
-    for (int i = 0; i < states_; ++i) mutates_.push_back(2 + i);
+  Update(const Options& options, const UpdateForm& form)
+      : options_(options), form_(form), states_(states_of(options)) {
+    // The gradient stands between the parameter and the rest.
+    for (const int i : element_update()->writes()) mutates_.push_back(i == 0 ? 0 : i + 1);
   }
 
   std::string_view name() const override { return name_of(options_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    const auto state = static_cast<std::size_t>(states_);
-    const std::size_t expected = 2 + state + (counts_updates(options_) ? 1 : 0);
+    const auto expected = static_cast<std::size_t>(behind() + form_.accumulates + form_.scaled);
     check(inputs.size() == expected, "takes ", expected, " inputs, got ", inputs.size());
-    for (const Type& type : inputs.first(2 + state)) {
+    const auto check_same = [&](const Type& type) {
       check(type == inputs[0], "parameter, gradient and state must agree: ", inputs[0], " and ",
             type);
-    }
+    };
+    for (const Type& type : inputs.first(static_cast<std::size_t>(2 + states_))) check_same(type);
+    if (form_.accumulates) check_same(inputs[static_cast<std::size_t>(behind())]);
+    const Type scale{inputs[0].dtype, {}};
+    check(!form_.scaled || inputs.back() == scale, "the scale must be ", scale, ", got ",
+          inputs.back());
     return {};
   }
 
@@ -150,18 +156,22 @@ class Update final : public UpdateOp {
   }
 
   std::shared_ptr<const ElementUpdate> element_update() const override {
-    return std::make_shared<UpdateOf<Options>>(options_);
+    return staged(std::make_shared<UpdateOf<Options>>(options_), form_, counts_updates(options_));
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type>) const override {
     const double bytes = static_cast<double>(inputs[0].bytes());
     // Everything but the gradient is written back.
-    return {flops_of(options_) * static_cast<double>(inputs[0].shape.elements()),
-            bytes * (3 + 2 * states_)};
+    return {element_update()->flops_per_element() * static_cast<double>(inputs[0].shape.elements()),
+            bytes * (3 + 2 * states_ + 2 * form_.accumulates)};
   }
 
  private:
+  // The first input that the form adds.
+  int behind() const { return 2 + states_ + (counts_updates(options_) ? 1 : 0); }
+
   Options options_;
+  UpdateForm form_;
   int states_;
   std::vector<int> mutates_;
 };
@@ -175,8 +185,8 @@ class OptimizerOf final : public Optimizer {
   double learning_rate() const override { return options_.lr; }
   std::vector<std::string> state() const override { return state_of(options_); }
   bool counts_updates() const override { return gradmill::counts_updates(options_); }
-  std::shared_ptr<const Op> update() const override {
-    return std::make_shared<Update<Options>>(options_);
+  std::shared_ptr<const Op> update(const UpdateForm& form) const override {
+    return std::make_shared<Update<Options>>(options_, form);
   }
 
  private:

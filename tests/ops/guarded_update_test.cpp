@@ -109,7 +109,7 @@ struct ByHand {
     const Value g = gradient(w, x);
     {
       const Graph::Scope scope(graph, Phase::update, "");
-      graph.add(sgd->update(), {w, g}, "update");
+      graph.add(sgd->update({}), {w, g}, "update");
     }
     parameters = std::make_shared<Parameters>(graph, 3);
     std::vector<Value> roots;
