@@ -12,6 +12,7 @@
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/cross_entropy.h>
 #include <gradmill/ops/linear.h>
+#include <gradmill/ops/linear_cross_entropy.h>
 #include <gradmill/ops/math.h>
 #include <gradmill/ops/matmul.h>
 #include <gradmill/ops/optimizer.h>
