@@ -4,11 +4,9 @@
 #include <vector>
 
 #include <gradmill/ops/block_product.h>
-#include <gradmill/ops/cross_entropy_rows.h>
-#include <gradmill/ops/elementwise.h>
 #include <gradmill/ops/elementwise_kernel.h>
 #include <gradmill/ops/gemm_multiply.h>
-#include <gradmill/ops/labels.h>
+#include <gradmill/ops/linear_cross_entropy_rows.h>
 #include <gradmill/runtime/alignment.h>
 #include <gradmill/runtime/error.h>
 
@@ -17,8 +15,6 @@ namespace {
 
 using Parts = CrossEntropyParts;
 
-constexpr std::int64_t kLabels = 16384;        // a tile
-constexpr std::int64_t kElements = 16384;      // of logits a tile that passes over rows
 constexpr std::int64_t kBiasColumns = 1024;    // a tile
 constexpr std::int64_t kBlockRows = 256;       // fewer make passes over the weight dear
 constexpr std::int64_t kQuantum = 8;           // rows that a block is a multiple of
@@ -49,22 +45,21 @@ class LinearCrossEntropyKernel final : public Kernel {
         block_(block_rows(rows_, classes_ * static_cast<std::int64_t>(sizeof(T)))),
         blocks_(divide_up(rows_, block_)),
         stride_(packed_stride(classes_)),
-        rows_per_tile_(std::max<std::int64_t>(1, kElements / classes_)),
-        label_tiles_{rows_, kLabels},
+        loss_(problem_, block_, blocks_),
         logits_({problem_.x.dtype, block_, classes_, features_, false, true}, features_, false,
                 tuning),
         dx_({problem_.x.dtype, block_, features_, classes_}, stride_, true, tuning),
         dweight_({problem_.x.dtype, classes_, features_, block_, true, false}, stride_, false,
                  tuning) {
-    const bool total =
-        problem_.parts != Parts::gradient && problem_.settings.reduction != Reduction::none;
     for (std::int64_t block = 0; block < blocks_; ++block) {
       stages_.push_back({Stage::logits, block});
       stages_.push_back({Stage::rows, block});
       if (problem_.gradients.count() > 0) stages_.push_back({Stage::products, block});
     }
-    if (total || (problem_.gradients.x && dx_.cut())) stages_.push_back({Stage::last, blocks_ - 1});
-    small_ = blocks_ == 1 && label_tiles_.count() == 1 && logits_.tiles(rows_) == 1 &&
+    if (total() || (problem_.gradients.x && dx_.cut())) {
+      stages_.push_back({Stage::last, blocks_ - 1});
+    }
+    small_ = blocks_ == 1 && loss_.label_tiles() == 1 && logits_.tiles(rows_) == 1 &&
              stage_tiles(stages_[1]) == 1 && dx_.tiles(rows_) == 1 && dweight_.tiles(classes_) == 1;
   }
 
@@ -111,7 +106,7 @@ class LinearCrossEntropyKernel final : public Kernel {
   std::int64_t rows_of(std::int64_t block) const {
     return std::min(block_, rows_ - block * block_);
   }
-  std::int64_t row_tiles(std::int64_t rows) const { return divide_up(rows, rows_per_tile_); }
+  bool total() const { return problem_.parts != Parts::gradient && loss_.reduced(); }
   std::int64_t sum_tiles(std::int64_t block) const {
     return problem_.gradients.x && block >= 0 ? dx_.sum_tiles(rows_of(block)) : 0;
   }
@@ -121,9 +116,9 @@ class LinearCrossEntropyKernel final : public Kernel {
     const LinearGradients& wanted = problem_.gradients;
     switch (step.stage) {
       case Stage::logits:
-        return (step.block == 0 ? label_tiles_.count() : sum_tiles(step.block - 1)) +
+        return (step.block == 0 ? loss_.label_tiles() : sum_tiles(step.block - 1)) +
                logits_.tiles(rows);
-      case Stage::rows: return row_tiles(rows);
+      case Stage::rows: return loss_.tiles(rows);
       case Stage::products:
         return (wanted.x ? dx_.tiles(rows) : 0) + (wanted.weight ? dweight_.tiles(classes_) : 0) +
                (wanted.bias ? divide_up(classes_, kBiasColumns) : 0);
@@ -135,21 +130,20 @@ class LinearCrossEntropyKernel final : public Kernel {
   void run_stage(const Step& step, std::int64_t tile, const KernelRun& run) const {
     switch (step.stage) {
       case Stage::logits: return run_logits(step.block, tile, run);
-      case Stage::rows: return run_rows(step.block, tile, run);
+      case Stage::rows:
+        return loss_.run(step.block, tile, rows_of(step.block), logits(run), stride_,
+                         loss_buffers(run));
       case Stage::products: return run_products(step.block, tile, run);
       case Stage::last: break;
     }
     const std::int64_t sums = sum_tiles(step.block);
     if (tile < sums) return dx_.sum_parts(tile, dx_operands(step.block, run));
-    if (problem_.parts != Parts::gradient && problem_.settings.reduction != Reduction::none) {
-      add_losses(run);
-    }
+    if (total()) loss_.add_losses(loss_buffers(run));
   }
 
   // The workspace: sums of the labels and losses, a block of logits, parts of the gradient of x.
   std::size_t block_offset() const {
-    const std::int64_t sums = label_tiles_.count() + blocks_ * row_tiles(block_);
-    return align_up(static_cast<std::size_t>(sums) * sizeof(double));
+    return align_up(static_cast<std::size_t>(loss_.sums()) * sizeof(double));
   }
   std::size_t block_bytes() const {
     return align_up(static_cast<std::size_t>(block_ * stride_) * sizeof(T));
@@ -159,21 +153,21 @@ class LinearCrossEntropyKernel final : public Kernel {
     return reinterpret_cast<T*>(run.workspace<std::byte>() + block_offset());
   }
 
-  int first_further_input() const { return problem_.bias ? 4 : 3; }
-  const T* upstream(const KernelRun& run) const {
-    switch (problem_.parts) {
-      case Parts::loss: return nullptr;
-      case Parts::gradient: return run.input<T>(first_further_input() + 1);
-      case Parts::loss_and_gradient: return run.input<T>(first_further_input());
-    }
-    return nullptr;
+  LossBuffers<T> loss_buffers(const KernelRun& run) const {
+    LossBuffers<T> buffers{.labels = run.input<std::int64_t>(2), .sums = run.workspace<double>()};
+    int input = problem_.bias ? 4 : 3;
+    if (problem_.parts == Parts::gradient) buffers.known_rest = run.input<T>(input++);
+    if (problem_.parts != Parts::loss) buffers.upstream = run.input<T>(input);
+    if (problem_.parts != Parts::gradient) buffers.loss = run.output<T>(0);
+    if (problem_.parts == Parts::loss) buffers.rest = run.output<T>(1);
+    return buffers;
   }
   int first_gradient() const { return problem_.parts == Parts::gradient ? 0 : 1; }
 
   void run_logits(std::int64_t block, std::int64_t tile, const KernelRun& run) const {
-    const std::int64_t others = block == 0 ? label_tiles_.count() : sum_tiles(block - 1);
+    const std::int64_t others = block == 0 ? loss_.label_tiles() : sum_tiles(block - 1);
     if (tile < others) {
-      if (block == 0) return count_labels_of(tile, run);
+      if (block == 0) return loss_.check_labels(tile, loss_buffers(run));
       return dx_.sum_parts(tile, dx_operands(block - 1, run));
     }
     T* z = logits(run);
@@ -190,82 +184,6 @@ class LinearCrossEntropyKernel final : public Kernel {
       T* at = z + row * stride_ + place.column;
       apply_binary(Binary::add, at, 1, bias, 1, at, place.columns);
     }
-  }
-
-  void count_labels_of(std::int64_t tile, const KernelRun& run) const {
-    const auto* labels = run.input<std::int64_t>(2);
-    const std::int64_t begin = label_tiles_.begin(tile);
-    const std::int64_t end = label_tiles_.end(tile);
-    const std::int64_t ignored = problem_.settings.ignore_index;
-    const std::int64_t count = count_labels(labels + begin, end - begin, classes_, ignored);
-    run.workspace<double>()[tile] = static_cast<double>(count);
-    for (std::int64_t line = begin; count < 0 && line < end; ++line) {
-      if (labels[line] == ignored) continue;
-      check_label("linear_cross_entropy", problem_.name, labels[line], line, problem_.targets,
-                  classes_);
-    }
-  }
-
-  double divisor(const KernelRun& run) const {
-    if (problem_.settings.reduction != Reduction::mean) return 1;
-    double total = 0;
-    for (std::int64_t i = 0; i < label_tiles_.count(); ++i) total += run.workspace<double>()[i];
-    return total;
-  }
-
-  void run_rows(std::int64_t block, std::int64_t tile, const KernelRun& run) const {
-    const CrossEntropySettings& settings = problem_.settings;
-    const bool reduced = settings.reduction != Reduction::none;
-    const T* further = upstream(run);
-    const T common = reduced && further != nullptr
-                         ? static_cast<T>(static_cast<double>(*further) / divisor(run))
-                         : T(0);
-    const std::int64_t end = std::min(rows_of(block), (tile + 1) * rows_per_tile_);
-    double total = 0;
-    for (std::int64_t row = tile * rows_per_tile_; row < end; ++row) {
-      const std::int64_t line = block * block_ + row;
-      const T scale = reduced || further == nullptr ? common : further[line];
-      const double loss = run_row(line, logits(run) + row * stride_, scale, run);
-      total += loss;
-      if (!reduced && problem_.parts != Parts::gradient) {
-        run.output<T>(0)[line] = static_cast<T>(loss);
-      }
-    }
-    run.workspace<double>()[label_tiles_.count() + block * row_tiles(block_) + tile] = total;
-  }
-
-  // Returns the row's loss, unless it is known.
-  double run_row(std::int64_t line, T* z, T scale, const KernelRun& run) const {
-    const std::int64_t label = run.input<std::int64_t>(2)[line];
-    const double smoothing = problem_.settings.label_smoothing;
-    if (label == problem_.settings.ignore_index) {
-      if (problem_.parts == Parts::loss) {
-        run.output<T>(1)[line] = 0;
-      } else {
-        std::fill_n(z, classes_, T(0));
-      }
-      return 0;
-    }
-    const auto certain = static_cast<T>(1 - smoothing);
-    const LineTarget<T> target{.certain = certain,
-                               .uniform = static_cast<T>(smoothing / static_cast<double>(classes_)),
-                               .label = label,
-                               .spike = certain};
-    LineLoss<T> loss{};
-    switch (problem_.parts) {
-      case Parts::loss:
-        loss = row_loss(z, classes_, target);
-        run.output<T>(1)[line] = loss.rest;
-        break;
-      case Parts::gradient:
-        row_gradient(z, classes_, target, run.input<T>(first_further_input())[line], scale, true,
-                     z);
-        return 0;
-      case Parts::loss_and_gradient:
-        loss = row_loss_and_gradient(z, classes_, target, scale, z);
-        break;
-    }
-    return loss.value(target.spike);
   }
 
   BlockOperands<T> dx_operands(std::int64_t block, const KernelRun& run) const {
@@ -328,16 +246,6 @@ class LinearCrossEntropyKernel final : public Kernel {
     }
   }
 
-  void add_losses(const KernelRun& run) const {
-    const double* sums = run.workspace<double>() + label_tiles_.count();
-    double total = 0;
-    for (std::int64_t block = 0; block < blocks_; ++block) {
-      const std::int64_t tiles = row_tiles(rows_of(block));
-      for (std::int64_t i = 0; i < tiles; ++i) total += sums[block * row_tiles(block_) + i];
-    }
-    *run.output<T>(0) = static_cast<T>(total / divisor(run));
-  }
-
   LinearCrossEntropyProblem problem_;
   std::int64_t rows_;
   std::int64_t features_;
@@ -345,8 +253,7 @@ class LinearCrossEntropyKernel final : public Kernel {
   std::int64_t block_;  // rows of logits at a time
   std::int64_t blocks_;
   std::int64_t stride_;  // from one row of logits to the next
-  std::int64_t rows_per_tile_;
-  FlatTiles label_tiles_;
+  LossRows<T> loss_;
   BlockProduct logits_;
   BlockProduct dx_;
   BlockProduct dweight_;

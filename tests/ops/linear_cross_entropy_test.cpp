@@ -163,12 +163,11 @@ std::vector<Array> trained(const Builder& build, const std::vector<Array>& input
   bool fused = false;
   for (const PlanStep& step : session.plan().steps) {
     fused = fused || step.op == "linear_cross_entropy_with_gradient";
-    if (late) EXPECT_NE(step.op, "linear_cross_entropy_with_gradient");
   }
   const bool own = std::ranges::any_of(session.plan().steps, [](const PlanStep& step) {
     return step.op.starts_with("linear_cross_entropy");
   });
-  if (own && !late) EXPECT_TRUE(fused);
+  EXPECT_EQ(fused, own && !late);
   session.run();
   std::vector<Array> results;
   for (const Value& value : fetches) results.push_back(to_array(session.view(value)));
@@ -202,7 +201,7 @@ TEST(LinearCrossEntropy, IsCrossEntropyOfALinearLayer) {
           ASSERT_EQ(expected.size(), f32.size());
           for (std::size_t i = 0; i < expected.size(); ++i) {
             expect_near(f64[i], expected[i], 1e-12);
-            expect_near(f32[i], expected[i], 5e-5);
+            expect_near(f32[i], expected[i], 3e-4);  // losses of about 20 scale them
           }
         }
       }
@@ -222,7 +221,8 @@ TEST(LinearCrossEntropy, MakesOnlyTheGradientsThatAreNeeded) {
       const auto some = trained(tested.build(), inputs, DType::f64, wanted, late, 1);
       std::size_t next = 1;
       for (std::size_t i = 0; i < 3; ++i) {
-        if (wanted[i]) EXPECT_EQ(some[next++].data, all[i + 1].data) << mask << " " << i;
+        if (!wanted[i]) continue;
+        EXPECT_EQ(some[next++].data, all[i + 1].data) << mask << " " << i;
       }
       EXPECT_EQ(next, some.size());
     }
