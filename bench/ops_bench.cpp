@@ -4,7 +4,9 @@
 #include <benchmark/benchmark.h>
 #include <gradmill/gradmill.h>
 
+#include <array>
 #include <functional>
+#include <string>
 
 #include "program.h"
 
@@ -47,12 +49,35 @@ void binary(benchmark::State& state, const Shape& left, const Shape& right) {
                                                 result.shape().elements()));
 }
 
+// A loss and the gradients of x and of the weight: three products.
+void linear_loss(benchmark::State& state, std::int64_t rows, std::int64_t features,
+                 std::int64_t classes, bool fused) {
+  Program program;
+  const Value x = program.input({rows, features});
+  const Value weight = program.input({classes, features});
+  const Value labels = program.labels(rows, classes);
+  const Value loss =
+      fused ? linear_cross_entropy(x, weight, labels) : cross_entropy(linear(x, weight), labels);
+  const std::vector<Value> parts = gradients(loss, {x, weight});
+  program.run(state, {loss, parts[0], parts[1]});
+  report_flops(state, 6.0 * static_cast<double>(rows * features * classes));
+}
+
 const bool kDeclared = [] {
   declare("matmul/64x64x64", product, 64, 64, 64, MatmulOptions{});
   declare("matmul/1024x1024x1024", product, 1024, 1024, 1024, MatmulOptions{});
   declare("matmul/512x768x3072", product, 512, 768, 3072, MatmulOptions{});
   declare("matmul/512x768x3072/AB^T", product, 512, 768, 3072, MatmulOptions{.transpose_b = true});
   declare("matmul/512x768x3072/A^TB", product, 512, 768, 3072, MatmulOptions{.transpose_a = true});
+
+  for (const auto& [rows, features, classes] :
+       {std::array<std::int64_t, 3>{1024, 256, 256}, {1024, 384, 8192}, {1024, 768, 50257}}) {
+    const std::string size =
+        "/" + std::to_string(rows) + "x" + std::to_string(features) + "x" + std::to_string(classes);
+    declare(("linear_cross_entropy" + size).c_str(), linear_loss, rows, features, classes, true);
+    declare(("linear_cross_entropy" + size + "/composed").c_str(), linear_loss, rows, features,
+            classes, false);
+  }
 
   const Shape large{4096, 1024};
   declare("relu/4096x1024", unary, large, [](Value x) { return relu(x); });

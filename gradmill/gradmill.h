@@ -14,6 +14,7 @@
 #include <gradmill/ops/cross_entropy.h>
 #include <gradmill/ops/learning_rate.h>
 #include <gradmill/ops/linear.h>
+#include <gradmill/ops/linear_cross_entropy.h>
 #include <gradmill/ops/math.h>
 #include <gradmill/ops/matmul.h>
 #include <gradmill/ops/optimizer.h>

@@ -15,15 +15,6 @@ namespace {
 using Parts = CrossEntropyParts;
 using Settings = CrossEntropySettings;
 
-std::string_view to_string(Reduction reduction) {
-  switch (reduction) {
-    case Reduction::none: return "none";
-    case Reduction::mean: return "mean";
-    case Reduction::sum: return "sum";
-  }
-  return "?";
-}
-
 // [B, d1, ...] of [B, C, d1, ...].
 Shape lines_of(const Shape& logits) {
   std::vector<std::int64_t> sizes = logits.sizes();
@@ -56,9 +47,7 @@ class CrossEntropyOp : public Op {
   bool fallible() const override { return settings_.labels; }
 
   std::string attributes() const override {
-    return cat("reduction=", to_string(settings_.reduction),
-               " ignore_index=", settings_.ignore_index,
-               " label_smoothing=", settings_.label_smoothing, subtract() ? "" : " p only");
+    return to_string(settings_) + (subtract() ? "" : " p only");
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {

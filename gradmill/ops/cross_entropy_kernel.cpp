@@ -308,6 +308,16 @@ class CrossEntropyKernel final : public Kernel {
 
 }  // namespace
 
+std::string to_string(const CrossEntropySettings& settings) {
+  const Reduction reduction = settings.reduction;
+  return cat("reduction=",
+             reduction == Reduction::none   ? "none"
+             : reduction == Reduction::mean ? "mean"
+                                            : "sum",
+             " ignore_index=", settings.ignore_index,
+             " label_smoothing=", settings.label_smoothing);
+}
+
 std::unique_ptr<Kernel> make_cross_entropy(const CrossEntropyProblem& problem) {
   if (problem.logits.dtype == DType::f32) {
     return std::make_unique<CrossEntropyKernel<float>>(problem);

@@ -21,6 +21,9 @@ struct CrossEntropySettings {
   bool weighted = false;  ///< there is a weight for each class
 };
 
+/// "reduction=mean ignore_index=-100 label_smoothing=0": what attributes of an op name.
+std::string to_string(const CrossEntropySettings& settings);
+
 /// What one node computes. Its inputs are logits, targets, the weight if there is one, then what is
 /// listed here.
 enum class CrossEntropyParts : std::uint8_t {
