@@ -11,6 +11,7 @@
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/cross_entropy.h>
+#include <gradmill/ops/layer_norm.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/math.h>
 #include <gradmill/ops/matmul.h>

@@ -25,12 +25,13 @@ TOLERANCE = 1e-12
 def documents():
     import cross_entropy
     import matmul
+    import norm
     import ops
     import softmax
     import tiles
     import training
 
-    for module in (ops, matmul, softmax, cross_entropy, tiles, training):
+    for module in (ops, matmul, softmax, cross_entropy, norm, tiles, training):
         yield module.__name__, module.document()
 
 
