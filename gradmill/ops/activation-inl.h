@@ -43,55 +43,56 @@ HWY_INLINE V clamped(D d, V x, hn::TFromD<D> most) {
   return hn::IfThenElse(hn::Lt(limit, hn::Abs(x)), hn::CopySign(limit, x), x);
 }
 
-/// The standard normal distribution.
+/// What lies beyond z >= 0 of the standard normal distribution, and what makes it small there:
+/// Q(z) = e^(-z^2 / 2) q(z), where q falls slowly from 1/2 to 0.
 ///
-/// Beyond 0, what is left of it is Q(z) = e^(-z^2 / 2) q(z), where q falls slowly from 1/2 to 0:
-/// (z + k) q(z) is smooth and stays between 0.4 and k / 2. It is a polynomial in s = a - b / (z +
-/// k), in which 0 <= z <= kMost becomes -1 <= s <= 1; its coefficients are those of the Chebyshev
-/// series, with a relative error below 2^-29 (f32, k = 3) and 2^-61 (f64, k = 5). From kMost on,
-/// e^(-z^2 / 2) is 0.
+/// (z + 4) q(z) is smooth and stays between 0.4 and 2. It is a polynomial in s = (a z - 4) / (z +
+/// 4), in which 0 <= z <= kMost becomes -1 <= s <= 1; its coefficients are those of the Chebyshev
+/// series there, with a relative error below 2^-28 (f32) and 2^-58 (f64).
 template <class V>
 struct NormalTail {
-  V weight;  ///< e^(-z^2 / 2)
   V beyond;  ///< Q(z)
+  V weight;  ///< e^(-z^2 / 2)
 };
 
 template <class D, class V, class T = hn::TFromD<D>, std::size_t n>
-HWY_INLINE NormalTail<V> normal_tail(D d, V z, T k, T a, T b, const T (&coefficients)[n]) {
+HWY_INLINE NormalTail<V> normal_tail(D d, V z, T a, const T (&coefficients)[n]) {
   const V weight = exp_of_nonpositive(d, hn::Mul(hn::Mul(z, z), hn::Set(d, T(-0.5))));
-  const V r = hn::Div(hn::Set(d, T(1)), hn::Add(z, hn::Set(d, k)));
-  const V s = hn::NegMulAdd(hn::Set(d, b), r, hn::Set(d, a));
+  const V four = hn::Set(d, T(4));
+  const V r = hn::Div(hn::Set(d, T(1)), hn::Add(z, four));
+  const V s = hn::Mul(hn::MulSub(hn::Set(d, a), z, four), r);
   V q = hn::Set(d, coefficients[0]);
   for (std::size_t i = 1; i < n; ++i) q = hn::MulAdd(q, s, hn::Set(d, coefficients[i]));
-  return {weight, hn::Mul(hn::Mul(weight, r), q)};
+  return {hn::Mul(hn::Mul(weight, r), q), weight};
 }
 
 template <class D, class V = hn::Vec<D>>
 requires(sizeof(hn::TFromD<D>) == 4) HWY_INLINE NormalTail<V> normal_tail(D d, V z) {
-  constexpr float kCoefficients[] = {0x1.1780f4p-17F,  0x1.e28d0ep-18F, -0x1.5fd47ap-14F,
-                                     -0x1.50d78ap-13F, 0x1.57c73cp-11F, 0x1.148f0ep-9F,
-                                     -0x1.ea2054p-8F,  -0x1.659838p-6F, 0x1.633216p-3F,
-                                     -0x1.f6905p-2F,   0x1.a5473ap-1F};
-  return normal_tail(d, z, 3.0F, 0x1.69349ap0F, 0x1.cee774p2F, kCoefficients);
+  constexpr float kCoefficients[] = {-0x1.312adcp-18F, -0x1.cc8f6cp-17F, 0x1.3552f2p-14F,
+                                     0x1.8b7554p-13F,  -0x1.55c06ap-10F, -0x1.f304ecp-12F,
+                                     0x1.97be5ap-6F,   -0x1.ddb8d6p-4F,  0x1.4b258ep-2F,
+                                     -0x1.429f6ep-1F,  0x1.cfd316p-1F};
+  return normal_tail(d, z, 0x1.8c4624p0F, kCoefficients);
 }
 
 template <class D, class V = hn::Vec<D>>
 requires(sizeof(hn::TFromD<D>) == 8) HWY_INLINE NormalTail<V> normal_tail(D d, V z) {
   constexpr double kCoefficients[] = {
-      -0x1.95db1b51e58c4p-36, -0x1.9386f41500629p-37, 0x1.4dc42a6ad19c4p-32, 0x1.29e28d5822472p-32,
-      -0x1.59feec6b216c8p-29, -0x1.e0d56fcdf2a06p-29, 0x1.49f4c486ee9dp-26,  0x1.2b2b6b24aa699p-25,
-      -0x1.592d9eb65af99p-23, -0x1.3ce482940421ep-22, 0x1.a956a0b847b96p-20, 0x1.f258822b7ac69p-20,
-      -0x1.2acd22fe9257fp-16, 0x1.2c0d1fc0b95c2p-18,  0x1.953a45a30682fp-13, -0x1.12e94359fe45ep-11,
-      -0x1.c45428fbad735p-11, 0x1.6a971e4afb1c5p-7,   -0x1.789c3a7427ae4p-5, 0x1.07842bcdd8e81p-3,
-      -0x1.1bdf28be218e6p-2,  0x1.ef9b0c175bfafp-2,   -0x1.6707186ca2d96p-1, 0x1.b410aa4371b2cp-1};
-  return normal_tail(d, z, 5.0, 0x1.41a41a41a41a4p0, 0x1.6906906906907p3, kCoefficients);
+      -0x1.43dcfd3db3c4p-34,  -0x1.efeee0485b6b5p-34, 0x1.7a2007b1263a2p-31,  0x1.ce66cacb78b2ap-30,
+      -0x1.6905963823051p-29, -0x1.d954ffdb7348bp-27, -0x1.ea767db9346c4p-30, 0x1.685737fbaa63bp-24,
+      0x1.e951c6a4bce73p-24,  -0x1.d381aaffad832p-22, -0x1.45a949d99c8dfp-20, 0x1.25225b5a91219p-19,
+      0x1.5f19e1c86cda9p-17,  -0x1.c9169c54a68c3p-17, -0x1.73120cfb928ffp-14, 0x1.34b7ba22f156cp-13,
+      0x1.829ef4866347fp-11,  -0x1.47df09ae9e871p-9,  -0x1.ab24bb9c16ef9p-9,  0x1.5f7d16c98cfcbp-5,
+      -0x1.403ee4267ee07p-3,  0x1.74a3f7b5dd65fp-2,   -0x1.3e13b4fbc6b1bp-1,  0x1.a17408cb392e1p-1};
+  return normal_tail(d, z, 0x1.3483483483483p0, kCoefficients);
 }
 
+/// The standard normal distribution.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE Probability<V> normal_of(D d, V x) {
   using T = hn::TFromD<D>;
-  constexpr T kMost = sizeof(T) == 4 ? T(14.6) : T(39);
-  const auto [weight, beyond] = normal_tail(d, hn::Abs(clamped(d, x, kMost)));
+  constexpr T kMost = sizeof(T) == 4 ? T(14.6) : T(39);  // where the weight is 0
+  const auto [beyond, weight] = normal_tail(d, hn::Abs(clamped(d, x, kMost)));
   const V rest = hn::Sub(hn::Set(d, T(1)), beyond);
   constexpr T kScale = T(0.398942280401432677939946);  // 1 / sqrt(2 pi)
   return {hn::IfThenElse(hn::Lt(x, hn::Zero(d)), beyond, rest),
