@@ -18,7 +18,8 @@ HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// A distribution's probability P(x) of numbers below x, and its derivative.
+/// A distribution's probability P(x) of numbers below x, and its derivative. For NaN they may be
+/// anything: both are multiplied by x.
 template <class V>
 struct Probability {
   V below;
@@ -34,13 +35,6 @@ HWY_INLINE Probability<V> logistic_of(D d, V x) {
   const V more = hn::Div(one, hn::Add(one, e));
   const V less = hn::Mul(e, more);
   return {hn::IfThenElse(hn::Lt(x, hn::Zero(d)), less, more), hn::Mul(less, more)};
-}
-
-/// |x|, at most `most`, with x's sign; NaN stays NaN.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V clamped(D d, V x, hn::TFromD<D> most) {
-  const V limit = hn::Set(d, most);
-  return hn::IfThenElse(hn::Lt(limit, hn::Abs(x)), hn::CopySign(limit, x), x);
 }
 
 /// What lies beyond z >= 0 of the standard normal distribution, and what makes it small there:
@@ -92,7 +86,7 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE Probability<V> normal_of(D d, V x) {
   using T = hn::TFromD<D>;
   constexpr T kMost = sizeof(T) == 4 ? T(14.6) : T(39);  // where the weight is 0
-  const auto [beyond, weight] = normal_tail(d, hn::Abs(clamped(d, x, kMost)));
+  const auto [beyond, weight] = normal_tail(d, hn::Min(hn::Abs(x), hn::Set(d, kMost)));
   const V rest = hn::Sub(hn::Set(d, T(1)), beyond);
   constexpr T kScale = T(0.398942280401432677939946);  // 1 / sqrt(2 pi)
   return {hn::IfThenElse(hn::Lt(x, hn::Zero(d)), beyond, rest),
@@ -105,18 +99,17 @@ HWY_INLINE Probability<V> normal_by_tanh(D d, V x) {
   using T = hn::TFromD<D>;
   constexpr T kA = T(1.59576912160573071175978);  // 2 sqrt(2 / pi)
   constexpr T kB = kA * T(0.044715);
-  // Beyond, the slope is 0, and the cube would overflow.
-  x = clamped(d, x, T(30));
-  const V square = hn::Mul(x, x);
+  // Beyond, the slope is 0, and the square would overflow.
+  const V square = hn::Min(hn::Mul(x, x), hn::Set(d, T(900)));
   const V twice = hn::Mul(x, hn::MulAdd(square, hn::Set(d, kB), hn::Set(d, kA)));
   const auto [below, slope] = logistic_of(d, twice);
   return {below, hn::Mul(slope, hn::MulAdd(square, hn::Set(d, 3 * kB), hn::Set(d, kA)))};
 }
 
-/// d (x P(x)) / dx. Where x is infinite, the slope is 0.
+/// d (x P(x)) / dx.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V derivative_of_product(D d, V x, const Probability<V>& p) {
-  return hn::MulAdd(clamped(d, x, hn::TFromD<D>(1e30)), p.slope, p.below);
+HWY_INLINE V derivative_of_product(D /*d*/, V x, const Probability<V>& p) {
+  return hn::MulAdd(x, p.slope, p.below);
 }
 
 }  // namespace gradmill::HWY_NAMESPACE
