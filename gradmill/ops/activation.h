@@ -23,16 +23,16 @@ enum class Approximate : std::uint8_t { none, tanh };
 ///
 /// Right to a few roundings of y also where P is tiny, but for the e^(-x^2 / 2) in it, which has a
 /// relative error of x^2 / 2 roundings (u with tanh): y keeps its digits where PyTorch's 1 + erf
-/// and 1 + tanh cancel. NaN gives NaN, and so does -inf, as in PyTorch.
-/// Throws Error for a dtype that is not floating.
+/// and 1 + tanh cancel. NaN gives NaN, as do -inf and the gradient at both infinities, as in
+/// PyTorch. Throws Error for a dtype that is not floating.
 ///
 /// D. Hendrycks and K. Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
 GRADMILL_API Value gelu(Value x, Approximate approximate = Approximate::none,
                         std::string name = {});
 
 /// `torch.nn.functional.silu`: y = x s(x) with s(x) = 1 / (1 + e^-x), element by element, any
-/// shape, f32 or f64; dx = dy (s + x s (1 - s)), one pass over dy and x. NaN gives NaN, and so does
-/// -inf, as in PyTorch. Throws Error for a dtype that is not floating.
+/// shape, f32 or f64; dx = dy (s + x s (1 - s)), one pass over dy and x. NaN and infinities as with
+/// `gelu`. Throws Error for a dtype that is not floating.
 GRADMILL_API Value silu(Value x, std::string name = {});
 
 // Internal: used by gradients.

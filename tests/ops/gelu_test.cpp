@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gradmill/ops/activation.h>
 #include <gradmill/ops/linear.h>
 #include <gtest/gtest.h>
@@ -145,13 +146,36 @@ TEST_P(Gelu, SecondAndThirdGradientsMatchCentralDifferences) {
   expect_second_gradients(derivative, {x}, 1e-5);
 }
 
-TEST_P(Gelu, BetweenProductsItsGradientIsRight) {
+// The product before computes the function, where nothing else reads its result, and the product
+// behind it the gradient.
+TEST_P(Gelu, BetweenProductsItIsPartOfThem) {
   Random random(5);
-  expect_gradients(
-      [](std::span<const Value> x) {
-        return linear(GetParam().build(linear(x[0], x[1], x[2])), x[3]);
-      },
-      {random.array({3, 4}), random.array({5, 4}), random.array({5}), random.array({2, 5})});
+  const std::vector<Array> inputs = {random.array({30, 40}), random.array({50, 40}),
+                                     random.array({50}), random.array({20, 50})};
+  const Builder forward = [](std::span<const Value> x) {
+    return linear(build(std::vector{linear(x[0], x[1], x[2])}), x[3]);
+  };
+  const Builder gradient = [&](std::span<const Value> x) {
+    return gradients(sum(forward(x)), x)[1];
+  };
+  const std::string name = GetParam().name;
+  for (const auto& [function, part] : {std::pair(forward, ", then bias+" + name),
+                                       std::pair(gradient, ", then " + name + "_back")}) {
+    Graph graph;
+    std::vector<Value> values;
+    for (const Array& x : inputs) values.push_back(graph.input(cat("x", values.size()), x.shape));
+    const Session session(graph, {.fetches = {function(values)}});
+    std::string kernels;
+    for (const PlanStep& step : session.plan().steps) kernels += step.kernel->description() + '\n';
+    EXPECT_THAT(kernels, testing::HasSubstr(part));
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const Array fused = evaluate(function, inputs, dtype);
+      const Array plain = evaluate(function, inputs, dtype, {.rewrites = {.fuse = false}});
+      EXPECT_EQ(fused.data, plain.data) << to_string(dtype);
+    }
+  }
+  expect_gradients(forward, {random.array({3, 4}), random.array({5, 4}), random.array({5}),
+                             random.array({2, 5})});
 }
 
 TEST_P(Gelu, ManyTilesGiveTheSameBitsOnAnyNumberOfThreads) {
