@@ -61,6 +61,16 @@ void linear_loss(benchmark::State& state, std::int64_t rows, std::int64_t featur
   const std::vector<Value> parts = gradients(loss, {x, weight});
   program.run(state, {loss, parts[0], parts[1]});
   report_flops(state, 6.0 * static_cast<double>(rows * features * classes));
+// The gradient of `op` for all of its inputs, x and two of its last axis's size, upstream included.
+void backward(benchmark::State& state, const Shape& shape,
+              const std::function<Value(std::span<const Value>)>& op) {
+  Program program;
+  const Shape row{shape[shape.rank() - 1]};
+  const std::vector<Value> inputs = {program.input(shape), program.input(row), program.input(row)};
+  const Value result = op(inputs);
+  const Value upstream = program.input(shape);
+  program.run(state, gradients(std::span(&result, 1), inputs, std::span(&upstream, 1)));
+  report_bytes(state, 4.0 * 3 * static_cast<double>(shape.elements()));
 }
 
 const bool kDeclared = [] {
@@ -84,11 +94,30 @@ const bool kDeclared = [] {
   declare("exp/4096x1024", unary, large, [](Value x) { return exp(x); });
   declare("tanh/4096x1024", unary, large, [](Value x) { return tanh(x); });
   declare("sigmoid/4096x1024", unary, large, [](Value x) { return sigmoid(x); });
+  declare("gelu/4096x1024", unary, large, [](Value x) { return gelu(x); });
+  declare("gelu_tanh/4096x1024", unary, large, [](Value x) { return gelu(x, Approximate::tanh); });
+  declare("gelu_tanh/4096x1024/gradient", unary, large, [](Value x) {
+    const Value y = gelu(x, Approximate::tanh);
+    return gradients(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1))[0];
+  });
+  declare("silu/4096x1024", unary, large, [](Value x) { return silu(x); });
   declare("add/4096x1024", binary, large, large);
   declare("add/4096x1024+1024", binary, large, Shape{1024});
   declare("softmax/4096x1024", unary, large, [](Value x) { return softmax(x); });
   declare("log_softmax/4096x1024", unary, large, [](Value x) { return log_softmax(x); });
   declare("softmax/4096x1024/axis0", unary, large, [](Value x) { return softmax(x, 0); });
+  for (const std::int64_t width : {384, 768}) {
+    const Shape shape{1024, width};
+    const std::string size = "/1024x" + std::to_string(width);
+    declare(("layer_norm" + size).c_str(), unary, shape,
+            [=](Value x) { return layer_norm(x, {width}); });
+    declare(("rms_norm" + size).c_str(), unary, shape,
+            [=](Value x) { return rms_norm(x, {width}); });
+    declare(("layer_norm" + size + "/gradient").c_str(), backward, shape,
+            [=](std::span<const Value> x) {
+              return layer_norm(x[0], {width}, {.weight = x[1], .bias = x[2]});
+            });
+  }
   declare("sum/4096x1024", unary, large, [](Value x) { return sum(x); });
   declare("sum/4096x1024/axis0", unary, large, [](Value x) { return sum(x, {0}); });
   declare("sum/4096x1024/axis1", unary, large, [](Value x) { return sum(x, {1}); });

@@ -13,6 +13,7 @@
 #include <gradmill/ops/clip_grad_norm.h>
 #include <gradmill/ops/cross_entropy.h>
 #include <gradmill/ops/learning_rate.h>
+#include <gradmill/ops/layer_norm.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/linear_cross_entropy.h>
 #include <gradmill/ops/math.h>

@@ -14,6 +14,9 @@ std::string_view to_string(Unary kind) {
     case Unary::tanh: return "tanh";
     case Unary::sigmoid: return "sigmoid";
     case Unary::relu: return "relu";
+    case Unary::gelu: return "gelu";
+    case Unary::gelu_tanh: return "gelu_tanh";
+    case Unary::silu: return "silu";
   }
   return "?";
 }
@@ -27,6 +30,9 @@ std::string_view to_string(Binary kind) {
     case Binary::relu_backward: return "relu_backward";
     case Binary::tanh_backward: return "tanh_backward";
     case Binary::sigmoid_backward: return "sigmoid_backward";
+    case Binary::gelu_backward: return "gelu_backward";
+    case Binary::gelu_tanh_backward: return "gelu_tanh_backward";
+    case Binary::silu_backward: return "silu_backward";
     case Binary::equal: return "equal";
   }
   return "?";
@@ -36,7 +42,13 @@ namespace {
 
 // Whether a function's value takes a polynomial rather than an instruction.
 bool is_costly(Unary kind) {
-  return kind == Unary::exp || kind == Unary::log || kind == Unary::tanh || kind == Unary::sigmoid;
+  return kind == Unary::exp || kind == Unary::log || kind == Unary::tanh ||
+         kind == Unary::sigmoid || kind == Unary::gelu || kind == Unary::gelu_tanh ||
+         kind == Unary::silu;
+}
+bool is_costly(Binary kind) {
+  return kind == Binary::gelu_backward || kind == Binary::gelu_tanh_backward ||
+         kind == Binary::silu_backward;
 }
 
 constexpr double kPolynomialFlops = 20;
@@ -63,7 +75,9 @@ template <class T>
 class BinaryKernel final : public Kernel {
  public:
   BinaryKernel(Binary kind, const Shape& result, std::span<const Type> operands)
-      : kind_(kind), tiles_{result.elements(), kFlatGrain}, rows_(result, operands) {}
+      : kind_(kind),
+        tiles_{result.elements(), is_costly(kind) ? kFlatGrain / 2 : kFlatGrain},
+        rows_(result, operands) {}
 
   std::int64_t tiles(int) const override { return tiles_.count(); }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
@@ -134,6 +148,12 @@ std::unique_ptr<Kernel> BinaryOp::prepare(const PrepareContext& context) const {
     return std::make_unique<BinaryKernel<float>>(kind_, type.shape, context.inputs);
   }
   return std::make_unique<BinaryKernel<double>>(kind_, type.shape, context.inputs);
+}
+
+Cost BinaryOp::cost(std::span<const Type> inputs, std::span<const Type> outputs) const {
+  Cost cost = Op::cost(inputs, outputs);
+  if (is_costly(kind_)) cost.flops *= kPolynomialFlops;
+  return cost;
 }
 
 bool BinaryOp::in_place(int input, int output, std::span<const Type> inputs) const {

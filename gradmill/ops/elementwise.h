@@ -40,6 +40,7 @@ class BinaryOp : public Op {
 
   std::vector<Type> infer(std::span<const Type> inputs) const override;
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override;
+  Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override;
   bool in_place(int input, int output, std::span<const Type> inputs) const override;
 
  private:

@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "gradmill/ops/elementwise_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <gradmill/ops/activation-inl.h>
 #include <gradmill/ops/vector_math-inl.h>
 // clang-format on
 
@@ -22,6 +23,9 @@ HWY_INLINE V compute(D d, V x) {
   if constexpr (kind == Unary::tanh) return hn::Tanh(d, x);
   if constexpr (kind == Unary::sigmoid) return sigmoid_of(d, x);
   if constexpr (kind == Unary::relu) return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
+  if constexpr (kind == Unary::gelu) return hn::Mul(x, normal_of(d, x).below);
+  if constexpr (kind == Unary::gelu_tanh) return hn::Mul(x, normal_by_tanh(d, x).below);
+  if constexpr (kind == Unary::silu) return hn::Mul(x, logistic_of(d, x).below);
 }
 
 template <Binary kind, class D, class V = hn::Vec<D>>
@@ -37,6 +41,15 @@ HWY_INLINE V compute(D d, V a, V b) {
   if constexpr (kind == Binary::tanh_backward) return hn::Mul(a, hn::NegMulAdd(b, b, one));
   if constexpr (kind == Binary::sigmoid_backward) {
     return hn::Mul(hn::Mul(a, b), hn::Sub(one, b));
+  }
+  if constexpr (kind == Binary::gelu_backward) {
+    return hn::Mul(a, derivative_of_product(d, b, normal_of(d, b)));
+  }
+  if constexpr (kind == Binary::gelu_tanh_backward) {
+    return hn::Mul(a, derivative_of_product(d, b, normal_by_tanh(d, b)));
+  }
+  if constexpr (kind == Binary::silu_backward) {
+    return hn::Mul(a, derivative_of_product(d, b, logistic_of(d, b)));
   }
   if constexpr (kind == Binary::equal) return hn::IfThenElseZero(hn::Eq(a, b), one);
 }
@@ -89,6 +102,9 @@ void unary(Unary kind, const T* x, T* y, std::int64_t n) {
     case Unary::tanh: return unary_row<Unary::tanh>(x, y, n);
     case Unary::sigmoid: return unary_row<Unary::sigmoid>(x, y, n);
     case Unary::relu: return unary_row<Unary::relu>(x, y, n);
+    case Unary::gelu: return unary_row<Unary::gelu>(x, y, n);
+    case Unary::gelu_tanh: return unary_row<Unary::gelu_tanh>(x, y, n);
+    case Unary::silu: return unary_row<Unary::silu>(x, y, n);
   }
 }
 
@@ -102,6 +118,10 @@ void binary(Binary kind, const T* a, int sa, const T* b, int sb, T* y, std::int6
     case Binary::relu_backward: return binary_row<Binary::relu_backward>(a, sa, b, sb, y, n);
     case Binary::tanh_backward: return binary_row<Binary::tanh_backward>(a, sa, b, sb, y, n);
     case Binary::sigmoid_backward: return binary_row<Binary::sigmoid_backward>(a, sa, b, sb, y, n);
+    case Binary::gelu_backward: return binary_row<Binary::gelu_backward>(a, sa, b, sb, y, n);
+    case Binary::gelu_tanh_backward:
+      return binary_row<Binary::gelu_tanh_backward>(a, sa, b, sb, y, n);
+    case Binary::silu_backward: return binary_row<Binary::silu_backward>(a, sa, b, sb, y, n);
     case Binary::equal: return binary_row<Binary::equal>(a, sa, b, sb, y, n);
   }
 }

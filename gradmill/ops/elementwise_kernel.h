@@ -8,11 +8,22 @@
 namespace gradmill {
 
 /// y = f(x).
-enum class Unary : std::uint8_t { neg, exp, log, sqrt, tanh, sigmoid, relu };
+enum class Unary : std::uint8_t {
+  neg,
+  exp,
+  log,
+  sqrt,
+  tanh,
+  sigmoid,
+  relu,
+  gelu,
+  gelu_tanh,
+  silu,
+};
 
-/// y = f(a, b). The last four are parts of gradients:
+/// y = f(a, b). The last seven are parts of gradients:
 ///   relu_backward = b <= 0 ? 0 : a,  tanh_backward = a (1 - b^2),  sigmoid_backward = a b (1 - b),
-///   equal = a == b ? 1 : 0.
+///   gelu_backward, gelu_tanh_backward, silu_backward = a f'(b),  equal = a == b ? 1 : 0.
 enum class Binary : std::uint8_t {
   add,
   sub,
@@ -21,6 +32,9 @@ enum class Binary : std::uint8_t {
   relu_backward,
   tanh_backward,
   sigmoid_backward,
+  gelu_backward,
+  gelu_tanh_backward,
+  silu_backward,
   equal,
 };
 

@@ -218,7 +218,8 @@ class Matmul final : public Op {
 
   static bool is_gradient(Binary kind) {
     return kind == Binary::relu_backward || kind == Binary::tanh_backward ||
-           kind == Binary::sigmoid_backward;
+           kind == Binary::sigmoid_backward || kind == Binary::gelu_backward ||
+           kind == Binary::gelu_tanh_backward || kind == Binary::silu_backward;
   }
 
   Matrices lhs(const Shape& shape) const {

@@ -26,12 +26,14 @@ def documents():
     import cross_entropy
     import linear_cross_entropy
     import matmul
+    import norm
     import ops
     import softmax
     import tiles
     import training
 
     for module in (ops, matmul, softmax, cross_entropy, linear_cross_entropy, tiles, training):
+    for module in (ops, matmul, softmax, cross_entropy, norm, tiles, training):
         yield module.__name__, module.document()
 
 
