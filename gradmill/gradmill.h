@@ -10,13 +10,17 @@
 #include <gradmill/ops/activation.h>
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/concat.h>
 #include <gradmill/ops/cross_entropy.h>
+#include <gradmill/ops/dropout.h>
+#include <gradmill/ops/embedding.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/math.h>
 #include <gradmill/ops/matmul.h>
 #include <gradmill/ops/optimizer.h>
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reshape.h>
+#include <gradmill/ops/slice.h>
 #include <gradmill/ops/softmax.h>
 #include <gradmill/profile/profile.h>
 #include <gradmill/runtime/error.h>
