@@ -71,6 +71,14 @@ void backward(benchmark::State& state, const Shape& shape,
   const Value upstream = program.input(shape);
   program.run(state, gradients(std::span(&result, 1), inputs, std::span(&upstream, 1)));
   report_bytes(state, 4.0 * 3 * static_cast<double>(shape.elements()));
+// Bytes are those of the rows looked up, or of the whole gradient and what is added to it.
+void lookup(benchmark::State& state, std::int64_t count, const Shape& table, bool backward) {
+  Program program;
+  const Value weight = program.input(table);
+  const Value y = embedding(program.labels(count, table[0]), weight);
+  const Value result = backward ? gradients(y, {weight})[0] : y;
+  program.run(state, {result});
+  report_bytes(state, 4.0 * static_cast<double>(y.shape().elements() + result.shape().elements()));
 }
 
 const bool kDeclared = [] {
@@ -123,6 +131,16 @@ const bool kDeclared = [] {
   declare("sum/4096x1024/axis1", unary, large, [](Value x) { return sum(x, {1}); });
   declare("max/4096x1024/axis1", unary, large, [](Value x) { return max(x, {1}); });
   declare("transpose/4096x1024", unary, large, [](Value x) { return transpose(x, 0, 1); });
+  declare("slice/4096x1024/axis1", unary, large, [](Value x) { return slice(x, 1, 128, 896); });
+  declare("slice/4096x1024/by2", unary, large, [](Value x) { return slice(x, 1, 0, 1024, 2); });
+  declare("concat/4096x1024/axis1", unary, large, [](Value x) { return concat({x, x}, 1); });
+  declare("dropout/4096x1024", unary, large, [](Value x) { return dropout(x, 0.1); });
+  for (const auto& [name, count, table] : {std::tuple("1024of50257x768", 1024, Shape{50257, 768}),
+                                           std::tuple("1024of256x768", 1024, Shape{256, 768}),
+                                           std::tuple("1024of256x64", 1024, Shape{256, 64})}) {
+    declare(cat("embedding/", name).c_str(), lookup, count, table, false);
+    declare(cat("embedding_backward/", name).c_str(), lookup, count, table, true);
+  }
   return true;
 }();
 

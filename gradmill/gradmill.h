@@ -14,6 +14,10 @@
 #include <gradmill/ops/cross_entropy.h>
 #include <gradmill/ops/learning_rate.h>
 #include <gradmill/ops/layer_norm.h>
+#include <gradmill/ops/concat.h>
+#include <gradmill/ops/cross_entropy.h>
+#include <gradmill/ops/dropout.h>
+#include <gradmill/ops/embedding.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/linear_cross_entropy.h>
 #include <gradmill/ops/math.h>
@@ -21,6 +25,7 @@
 #include <gradmill/ops/optimizer.h>
 #include <gradmill/ops/reduce.h>
 #include <gradmill/ops/reshape.h>
+#include <gradmill/ops/slice.h>
 #include <gradmill/ops/softmax.h>
 #include <gradmill/profile/profile.h>
 #include <gradmill/runtime/error.h>

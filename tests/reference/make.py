@@ -25,6 +25,7 @@ TOLERANCE = 1e-12
 def documents():
     import cross_entropy
     import linear_cross_entropy
+    import indexing
     import matmul
     import norm
     import ops
@@ -34,6 +35,7 @@ def documents():
 
     for module in (ops, matmul, softmax, cross_entropy, linear_cross_entropy, tiles, training):
     for module in (ops, matmul, softmax, cross_entropy, norm, tiles, training):
+    for module in (ops, indexing, matmul, softmax, cross_entropy, tiles, training):
         yield module.__name__, module.document()
 
 
