@@ -23,6 +23,7 @@ TOLERANCE = 1e-12
 
 
 def documents():
+    import attention
     import cross_entropy
     import matmul
     import ops
@@ -30,7 +31,7 @@ def documents():
     import tiles
     import training
 
-    for module in (ops, matmul, softmax, cross_entropy, tiles, training):
+    for module in (ops, matmul, softmax, cross_entropy, tiles, training, attention):
         yield module.__name__, module.document()
 
 
