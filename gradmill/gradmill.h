@@ -9,6 +9,7 @@
 #include <gradmill/ops/accuracy.h>
 #include <gradmill/ops/activation.h>
 #include <gradmill/ops/arithmetic.h>
+#include <gradmill/ops/attention.h>
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/clip_grad_norm.h>
 #include <gradmill/ops/cross_entropy.h>

@@ -23,6 +23,7 @@ TOLERANCE = 1e-12
 
 
 def documents():
+    import attention
     import cross_entropy
     import linear_cross_entropy
     import indexing
@@ -36,6 +37,7 @@ def documents():
     for module in (ops, matmul, softmax, cross_entropy, linear_cross_entropy, tiles, training):
     for module in (ops, matmul, softmax, cross_entropy, norm, tiles, training):
     for module in (ops, indexing, matmul, softmax, cross_entropy, tiles, training):
+    for module in (ops, matmul, softmax, cross_entropy, tiles, training, attention):
         yield module.__name__, module.document()
 
 
