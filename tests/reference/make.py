@@ -24,13 +24,14 @@ TOLERANCE = 1e-12
 
 def documents():
     import cross_entropy
+    import gpt
     import matmul
     import ops
     import softmax
     import tiles
     import training
 
-    for module in (ops, matmul, softmax, cross_entropy, tiles, training):
+    for module in (ops, matmul, softmax, cross_entropy, gpt, tiles, training):
         yield module.__name__, module.document()
 
 
