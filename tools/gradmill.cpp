@@ -63,7 +63,17 @@ const CLI::Validator kBandwidth(
     },
     "");
 
-// The parser's own range has room for NaN.
+// The parser's own ranges have room for NaN.
+const CLI::Validator kTemperature(
+    [](std::string& text) -> std::string {
+      double value = 0;
+      const bool known = CLI::detail::lexical_cast(text, value);
+      return known && value >= 0 && std::isfinite(value)
+                 ? ""
+                 : cat("needs a number of at least 0, got '", text, "'");
+    },
+    "");
+
 CLI::Validator seconds_to(double most) {
   return {[most](std::string& text) -> std::string {
             double value = 0;
@@ -164,6 +174,37 @@ void add_eval(CLI::App& app, EvalOptions& options) {
       ->check(kPositive)
       ->transform(kWhole)
       ->capture_default_str();
+  add_threads(app, options.threads);
+  add_tuning(app, options.tuning);
+}
+
+void add_generate(CLI::App& app, GenerateOptions& options) {
+  app.add_option("--load", options.load, "A GPT's parameters, as safetensors: ours, or GPT-2's")
+      ->check(kPath)
+      ->required();
+  app.add_option("--prompt", options.prompt,
+                 "Text to continue; no longer than the model's context. Once text and what was "
+                 "added are, the model sees the last of it that fits")
+      ->required();
+  app.add_option("--tokens", options.tokens, "Tokens to add")
+      ->check(kPositive)
+      ->transform(kWhole)
+      ->capture_default_str();
+  app.add_option("--temperature", options.temperature,
+                 "Divides the logits; 0 always takes the most likely token")
+      ->check(kTemperature)
+      ->capture_default_str();
+  app.add_option("--top-k", options.top_k, "Draw among so many of the likeliest tokens [all]")
+      ->check(kPositive)
+      ->transform(kWhole);
+  add_seed(app, options.seed, "For the tokens that are drawn");
+  app.add_option("--vocab", options.vocab, "Byte pairs: GPT-2's vocab.json [tokens are bytes]")
+      ->check(kPath);
+  app.add_option("--merges", options.merges, "Byte pairs: GPT-2's merges.txt")->check(kPath);
+  app.add_option("--heads", options.heads,
+                 "Heads of attention [what the file says, or one for 64 of the width]")
+      ->check(kPositive)
+      ->transform(kWhole);
   add_threads(app, options.threads);
   add_tuning(app, options.tuning);
 }
@@ -290,6 +331,10 @@ int run(int argc, char** argv) {
   CLI::App& eval_app = *app.add_subcommand("eval", "Evaluate saved parameters on the test images");
   add_eval(eval_app, eval_options);
 
+  GenerateOptions generate_options;
+  CLI::App& generate_app = *app.add_subcommand("generate", "Continue a text with a GPT");
+  add_generate(generate_app, generate_options);
+
   PlanOptions plan_options;
   CLI::App& plan_app = *app.add_subcommand("plan", "Show the plan of a training step");
   add_plan(plan_app, plan_options);
@@ -314,8 +359,9 @@ int run(int argc, char** argv) {
       *app.add_subcommand("profile", "Show where the time of a training step goes");
   add_profile(profile_app, profile_options);
 
-  const std::initializer_list<CLI::App*> commands = {
-      &train_app, &eval_app, &plan_app, &profile_app, &gradcheck_app, &bench_app, &tune_app};
+  const std::initializer_list<CLI::App*> commands = {&train_app, &eval_app,    &generate_app,
+                                                     &plan_app,  &profile_app, &gradcheck_app,
+                                                     &bench_app, &tune_app};
   for (CLI::App* command : commands) command->fallthrough();
 
   // The parser would only say that a command is missing.
@@ -324,7 +370,7 @@ int run(int argc, char** argv) {
       commands, [&](const CLI::App* command) { return command->get_name() == first; });
   if (!first.starts_with('-') && !known) {
     fail("'", first,
-         "' is not a command: train, eval, plan, profile, gradcheck, bench and tune are");
+         "' is not a command: train, eval, generate, plan, profile, gradcheck, bench and tune are");
   }
   try {
     app.parse(argc, argv);
@@ -334,6 +380,7 @@ int run(int argc, char** argv) {
   }
   if (train_app.parsed()) return train(train_options);
   if (eval_app.parsed()) return eval(eval_options);
+  if (generate_app.parsed()) return generate(generate_options);
   if (plan_app.parsed()) return plan(plan_options);
   if (profile_app.parsed()) return profile(profile_options);
   if (tune_app.parsed()) return tune(tune_options);

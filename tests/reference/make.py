@@ -27,6 +27,7 @@ def documents():
     import cross_entropy
     import linear_cross_entropy
     import indexing
+    import gpt
     import matmul
     import norm
     import ops
@@ -38,6 +39,7 @@ def documents():
     for module in (ops, matmul, softmax, cross_entropy, norm, tiles, training):
     for module in (ops, indexing, matmul, softmax, cross_entropy, tiles, training):
     for module in (ops, matmul, softmax, cross_entropy, tiles, training, attention):
+    for module in (ops, matmul, softmax, cross_entropy, gpt, tiles, training):
         yield module.__name__, module.document()
 
 

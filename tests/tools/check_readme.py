@@ -49,7 +49,8 @@ def main():
               for op in told if there.get(op) != told[op]]
 
     known = {"--install", "--build", "--all"}  # of cmake, tools/test.sh
-    for sub in ([], ["train"], ["eval"], ["plan"], ["profile"], ["gradcheck"], ["bench"], ["tune"]):
+    for sub in ([], ["train"], ["eval"], ["generate"], ["plan"], ["profile"], ["gradcheck"],
+                ["bench"], ["tune"]):
         text = subprocess.run([command, *sub, "--help"], check=True, text=True,
                               stdout=subprocess.PIPE).stdout
         known |= set(re.findall(r"--[a-z][a-z-]*", text))

@@ -10,7 +10,7 @@ from support import COMMAND, TIMEOUT, CommandTest, read_safetensors, small_train
 
 class Options(CommandTest):
     def test_help_and_version(self):
-        for command in ([], ["train"], ["eval"], ["plan"], ["gradcheck"], ["bench"], ["tune"]):
+        for command in ([], ["train"], ["eval"], ["generate"], ["plan"], ["gradcheck"], ["bench"], ["tune"]):
             self.assertIn("--help", self.assert_runs(*command, "--help").stdout)
         self.assertRegex(self.assert_runs("--version").stdout, r"^gradmill \d+\.\d+\.\d+\n$")
 
@@ -18,7 +18,7 @@ class Options(CommandTest):
         self.assert_refused([], "subcommand")
 
     def test_unknown_command(self):
-        self.assert_refused(["fly"], "'fly'", "train, eval, plan, profile, gradcheck, bench and tune")
+        self.assert_refused(["fly"], "'fly'", "train, eval, generate, plan, profile, gradcheck, bench and tune")
 
     def test_unknown_option(self):
         self.assert_refused(["train", "--fly"], "--fly")

@@ -48,6 +48,20 @@ struct EvalOptions {
   std::string tuning;
 };
 
+struct GenerateOptions {
+  std::string load;
+  std::string prompt;
+  std::int64_t tokens = 100;
+  double temperature = 1;
+  std::int64_t top_k = 0;  ///< 0 for all
+  std::uint64_t seed = 0;
+  std::string vocab;  ///< with `merges`, else the tokens are bytes
+  std::string merges;
+  std::int64_t heads = 0;  ///< 0 for what the file says
+  int threads = 0;
+  std::string tuning;
+};
+
 struct PlanOptions {
   ModelOptions model;
   OptimizerOptions optimizer;
@@ -104,6 +118,7 @@ inline constexpr int kInterrupted = 130;
 
 int train(const TrainOptions& options);
 int eval(const EvalOptions& options);
+int generate(const GenerateOptions& options);
 int plan(const PlanOptions& options);
 int gradcheck(const GradcheckCommandOptions& options);
 int profile(const ProfileCommandOptions& options);

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gradmill/graph/graph.h>
+
+namespace gradmill {
+
+/// Sizes of a GPT-2: A. Radford et al., "Language models are unsupervised multitask learners"
+/// (2019).
+struct GptConfig {
+  std::int64_t vocab = 256;  ///< tokens there are
+  std::int64_t layers = 6;
+  std::int64_t width = 384;    ///< numbers a token
+  std::int64_t heads = 6;      ///< which divide the width among them
+  std::int64_t context = 256;  ///< tokens that it sees at most
+  double dropout = 0;          ///< after the embeddings and each branch; not within attention
+  bool tied = false;           ///< whether logits are made with the weight of the embedding
+
+  friend bool operator==(const GptConfig&, const GptConfig&) = default;
+};
+
+/// "gpt-char" (bytes, 6 layers of 384), "gpt-mini" (8192 tokens, 4 layers of 256) or "gpt2-124m"
+/// (GPT-2's smallest). Throws Error for another name, listing these.
+GptConfig gpt_config(const std::string& name);
+/// The names of `gpt_config`.
+std::vector<std::string> gpt_names();
+
+/// Throws Error, saying which rule is broken, unless all sizes are positive, `heads` divides
+/// `width`, and dropout is in [0, 1).
+void check_gpt_config(const GptConfig& config);
+
+/// "6 layers, 384 wide, 6 heads, context 256, vocabulary 256".
+std::string to_string(const GptConfig& config);
+
+/// A parameter as `Gpt` has it.
+struct GptParameter {
+  std::string name;
+  std::vector<std::int64_t> sizes;
+  bool transposed = false;  ///< in the files of GPT-2, whose linear weights are [in, out]
+
+  friend bool operator==(const GptParameter&, const GptParameter&) = default;
+};
+
+/// All of them, with GPT-2's names.
+std::vector<GptParameter> gpt_parameters(const GptConfig& config);
+
+/// How many numbers these are.
+std::int64_t gpt_parameter_count(const GptConfig& config);
+
+/// The graph for batches of one size: each token gets, from itself and those before it, the logits
+/// of what comes next. Graphs of one config share parameters, whatever their batch and length.
+///
+/// A token's embedding plus its position's goes through `layers` times
+///   x += c_proj(self_attention(c_attn(ln_1(x)))),   x += c_proj(gelu_tanh(c_fc(ln_2(x)))),
+/// then ln_f and the product with lm_head.weight, or wte.weight where they are tied.
+struct Gpt {
+  static constexpr double kInitialStd = 0.02;
+
+  /// Weights start as N(0, initial_std), biases as 0, norms as the identity. An `initial_std` of 0
+  /// saves drawing what is then loaded. Throws Error as check_gpt_config, for a batch below 1, and
+  /// for a length that is not 1 to `context`.
+  Gpt(const GptConfig& config, std::int64_t batch, std::int64_t length,
+      double initial_std = kInitialStd);
+
+  std::int64_t batch;
+  std::int64_t length;
+  Graph graph;
+  Value tokens;   ///< i64 [batch, length]
+  Value targets;  ///< i64 [batch, length], what follows each token; only the loss reads it
+  Value loss;     ///< f32 scalar, the mean cross-entropy; has no logits in memory
+  Value logits;   ///< f32 [batch, length, vocab]
+  Value place;    ///< i64 [1], row * length + position; only `next` reads it
+  Value next;     ///< f32 [1, vocab], the logits of that place alone
+};
+
+}  // namespace gradmill

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+
+namespace gradmill {
+
+/// All bytes of a file. Throws Error naming it, with the system's reason, when it cannot be read
+/// or is no regular file.
+std::string read_file(const std::string& path);
+
+}  // namespace gradmill
