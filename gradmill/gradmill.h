@@ -12,13 +12,12 @@
 #include <gradmill/ops/attention.h>
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/clip_grad_norm.h>
-#include <gradmill/ops/cross_entropy.h>
-#include <gradmill/ops/learning_rate.h>
-#include <gradmill/ops/layer_norm.h>
 #include <gradmill/ops/concat.h>
 #include <gradmill/ops/cross_entropy.h>
 #include <gradmill/ops/dropout.h>
 #include <gradmill/ops/embedding.h>
+#include <gradmill/ops/layer_norm.h>
+#include <gradmill/ops/learning_rate.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/linear_cross_entropy.h>
 #include <gradmill/ops/math.h>

@@ -25,9 +25,9 @@ TOLERANCE = 1e-12
 def documents():
     import attention
     import cross_entropy
-    import linear_cross_entropy
-    import indexing
     import gpt
+    import indexing
+    import linear_cross_entropy
     import matmul
     import norm
     import ops
@@ -35,11 +35,8 @@ def documents():
     import tiles
     import training
 
-    for module in (ops, matmul, softmax, cross_entropy, linear_cross_entropy, tiles, training):
-    for module in (ops, matmul, softmax, cross_entropy, norm, tiles, training):
-    for module in (ops, indexing, matmul, softmax, cross_entropy, tiles, training):
-    for module in (ops, matmul, softmax, cross_entropy, tiles, training, attention):
-    for module in (ops, matmul, softmax, cross_entropy, gpt, tiles, training):
+    for module in (ops, indexing, matmul, softmax, cross_entropy, linear_cross_entropy, norm, attention,
+                   gpt, tiles, training):
         yield module.__name__, module.document()
 
 
