@@ -61,6 +61,8 @@ void linear_loss(benchmark::State& state, std::int64_t rows, std::int64_t featur
   const std::vector<Value> parts = gradients(loss, {x, weight});
   program.run(state, {loss, parts[0], parts[1]});
   report_flops(state, 6.0 * static_cast<double>(rows * features * classes));
+}
+
 // The gradient of `op` for all of its inputs, x and two of its last axis's size, upstream included.
 void backward(benchmark::State& state, const Shape& shape,
               const std::function<Value(std::span<const Value>)>& op) {
@@ -71,6 +73,8 @@ void backward(benchmark::State& state, const Shape& shape,
   const Value upstream = program.input(shape);
   program.run(state, gradients(std::span(&result, 1), inputs, std::span(&upstream, 1)));
   report_bytes(state, 4.0 * 3 * static_cast<double>(shape.elements()));
+}
+
 // Bytes are those of the rows looked up, or of the whole gradient and what is added to it.
 void lookup(benchmark::State& state, std::int64_t count, const Shape& table, bool backward) {
   Program program;

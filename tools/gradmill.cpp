@@ -16,6 +16,7 @@
 
 #include "commands/commands.h"
 #include "guarded.h"
+#include "models/gpt.h"
 #include "workloads/workload.h"
 
 namespace gradmill {
@@ -144,16 +145,26 @@ void add_seed(CLI::App& app, std::uint64_t& seed, const char* what) {
 
 void add_train(CLI::App& app, TrainOptions& options) {
   add_model(app, options.model);
+  std::vector<std::string> models = gpt_names();
+  models.insert(models.begin(), {"mlp", "gpt"});
+  app.remove_option(app.get_option("--model"));
+  app.add_option(
+         "--model", options.model.model,
+         "mlp on images; on text gpt (gpt-char where flags say nothing else), or another by "
+         "name: gpt-char, gpt-mini, gpt2-124m")
+      ->check(CLI::IsMember(models))
+      ->capture_default_str();
   add_data(app, options.data);
   app.add_option("--epochs", options.epochs, "Passes over the training images")
       ->check(CLI::Range(1, kMaxEpochs))
       ->transform(kWhole)
       ->capture_default_str();
   add_optimizer(app, options.optimizer);
-  app.add_option("--schedule", options.schedule,
-                 "Learning rate: linear falls to zero, constant stays")
-      ->check(CLI::IsMember({"linear", "constant"}))
-      ->capture_default_str();
+  app.add_option(
+         "--schedule", options.schedule,
+         "Learning rate: linear falls to zero (gpt: to --min-lr), constant stays, cosine is "
+         "for gpt [linear; gpt: cosine]")
+      ->check(CLI::IsMember({"linear", "constant", "cosine"}));
   add_threads(app, options.threads);
   add_seed(app, options.seed, "For initial values and the order of the images");
   app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
@@ -164,7 +175,84 @@ void add_train(CLI::App& app, TrainOptions& options) {
       ->check(kPath);
   app.add_flag("--check-finite", options.check_finite,
                "Stop at the first node that gives a NaN or infinity");
+  app.add_option("--memory-budget", options.memory_budget,
+                 "Bytes for parameters, optimizer state and everything planned, as 512MiB: results "
+                 "are computed twice rather than kept where it takes that [no limit]")
+      ->transform(CLI::AsSizeValue(false));
   add_tuning(app, options.tuning);
+}
+
+void add_train_gpt(CLI::App& app, TrainGptOptions& options) {
+  const auto whole = [&](const char* name, auto& value, const char* what) {
+    return app.add_option(name, value, what)->check(kPositive)->transform(kWhole)->group("GPT");
+  };
+  const auto number = [&](const char* name, double& value, const char* what) {
+    app.add_option(name, value, what)->check(kTemperature)->capture_default_str()->group("GPT");
+  };
+  app.add_option("--text", options.text,
+                 "Files whose bytes are the tokens; the last tenth of all "
+                 "is for validation")
+      ->check(kPath)
+      ->group("GPT");
+  whole("--layers", options.layers, "Layers [of the model's name]");
+  whole("--width", options.width, "Numbers a token [of the model's name]");
+  whole("--heads", options.heads, "Attention heads, which divide the width [of the model's name]");
+  whole("--context", options.context, "Tokens seen at once [of the model's name]");
+  app.add_flag("--tied", options.tied, "Logits by the weight of the embedding")->group("GPT");
+  number("--dropout", options.dropout, "Part of the numbers dropped after each branch");
+  whole("--steps", options.steps, "Updates")->capture_default_str();
+  whole("--micro-batches", options.micro_batches, "Batches whose mean gradient makes an update")
+      ->capture_default_str();
+  app.add_option("--warmup", options.warmup, "Steps in which the learning rate rises")
+      ->check(CLI::NonNegativeNumber)
+      ->transform(kWhole)
+      ->capture_default_str()
+      ->group("GPT");
+  number("--min-lr", options.min_lr, "Learning rate at the end");
+  number("--beta1", options.beta1, "Decay of AdamW's first moment");
+  number("--beta2", options.beta2, "Decay of AdamW's second moment");
+  number("--clip", options.clip, "Norm that gradients are cut to, 0 for none");
+  whole("--eval-every", options.eval_every, "Steps between validations")->capture_default_str();
+  whole("--sample", options.sample_every,
+        "Print text of the model's every so many steps, and at "
+        "the end");
+  whole("--save-every", options.save_every, "Steps between writes of --save [the end alone]");
+  app.add_option("--load", options.load, "Go on from a file of --save")->check(kPath)->group("GPT");
+}
+
+// The options that the other kinds of model have must not be given.
+void check_unused(const CLI::App& app, const std::string& model,
+                  std::initializer_list<const char*> options) {
+  for (const char* option : options) {
+    check(app.count(option) == 0, option, " is not for --model ", model);
+  }
+}
+
+int run_train(const CLI::App& app, TrainOptions& options, TrainGptOptions& gpt) {
+  const std::string& model = options.model.model;
+  if (model == "mlp") {
+    check_unused(app, model,
+                 {"--text", "--layers", "--width", "--heads", "--context", "--tied", "--dropout",
+                  "--steps", "--micro-batches", "--warmup", "--min-lr", "--beta1", "--beta2",
+                  "--clip", "--eval-every", "--sample", "--save-every", "--load"});
+    check(options.schedule != "cosine", "--schedule cosine is not for --model mlp");
+    return train(options);
+  }
+  check_unused(app, model,
+               {"--hidden", "--data", "--epochs", "--optimizer", "--momentum", "--metrics"});
+  gpt.model = model;
+  if (app.count("--batch") > 0) gpt.batch = options.model.batch;
+  if (app.count("--schedule") > 0) gpt.schedule = options.schedule;
+  gpt.lr = options.optimizer.lr.value_or(gpt.lr);
+  gpt.weight_decay = options.optimizer.weight_decay.value_or(gpt.weight_decay);
+  gpt.threads = options.threads;
+  gpt.seed = options.seed;
+  gpt.save = options.save;
+  gpt.trace = options.trace;
+  gpt.check_finite = options.check_finite;
+  gpt.memory_budget = options.memory_budget;
+  gpt.tuning = options.tuning;
+  return train_gpt(gpt);
 }
 
 void add_eval(CLI::App& app, EvalOptions& options) {
@@ -324,8 +412,10 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
 
   TrainOptions train_options;
-  CLI::App& train_app = *app.add_subcommand("train", "Train a model on images");
+  CLI::App& train_app = *app.add_subcommand("train", "Train a model on images, or on text");
   add_train(train_app, train_options);
+  TrainGptOptions train_gpt_options;
+  add_train_gpt(train_app, train_gpt_options);
 
   EvalOptions eval_options;
   CLI::App& eval_app = *app.add_subcommand("eval", "Evaluate saved parameters on the test images");
@@ -378,7 +468,7 @@ int run(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     throw Error(error.what());
   }
-  if (train_app.parsed()) return train(train_options);
+  if (train_app.parsed()) return run_train(train_app, train_options, train_gpt_options);
   if (eval_app.parsed()) return eval(eval_options);
   if (generate_app.parsed()) return generate(generate_options);
   if (plan_app.parsed()) return plan(plan_options);

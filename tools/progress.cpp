@@ -1,31 +1,13 @@
 #include "progress.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
-#include <gradmill/runtime/error.h>
+#include "terminal.h"
 
 namespace gradmill {
-namespace {
-
-int terminal_columns() {
-  winsize size{};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-template <class... Args>
-std::string format(const char* pattern, Args... args) {
-  char text[256];
-  std::snprintf(text, sizeof text, pattern, args...);
-  return text;
-}
-
-}  // namespace
-
 std::string progress_line(int epoch, int epochs, double share, double loss, double done,
                           double total, double seconds, int columns) {
   const double rate = seconds > 0 ? done / seconds : 0;
@@ -33,14 +15,7 @@ std::string progress_line(int epoch, int epochs, double share, double loss, doub
   const std::string head = format("epoch %d/%d ", epoch, epochs);
   const std::string tail = format(" %3.0f%%  loss %.4f  %.0f samples/s  %lld:%02lld left",
                                   100 * share, loss, rate, left / 60, left % 60);
-  const int room = columns - 1 - static_cast<int>(head.size() + tail.size()) - 2;
-  std::string bar;
-  if (room >= 4) {
-    const int width = std::min(room, 30);
-    const int full = static_cast<int>(share * width);
-    bar = "[" + std::string(full, '#') + std::string(width - full, '.') + "]";
-  }
-  return (head + bar + tail).substr(0, std::max(columns - 1, 0));
+  return with_bar(head, share, tail, columns);
 }
 
 Progress::Progress(int epochs, std::int64_t images)

@@ -9,6 +9,8 @@
 namespace gradmill {
 namespace {
 
+constexpr std::string_view kStatePrefix = "optimizer.";
+
 std::string list(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
@@ -60,11 +62,26 @@ void Parameters::assign_bytes(std::string_view name, DType dtype,
 
 void Parameters::save(const std::string& path,
                       const std::map<std::string, std::string>& metadata) const {
+  const std::shared_lock lock(mutex_);
+  write_safetensors(path, tensors(), metadata);
+}
+
+void Parameters::save_training(const std::string& path,
+                               std::map<std::string, std::string> metadata) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<NamedTensor> all = tensors();
+  for (const auto& [name, state] : state_) {
+    all.push_back({cat(kStatePrefix, name), {state.type, state.bytes.data()}});
+  }
+  metadata["step"] = std::to_string(step_);
+  write_safetensors(path, all, metadata);
+}
+
+std::vector<NamedTensor> Parameters::tensors() const {
   std::vector<NamedTensor> tensors;
   tensors.reserve(names_.size());
   for (const std::string& name : names_) tensors.push_back({name, view(name)});
-  const std::shared_lock lock(mutex_);
-  write_safetensors(path, tensors, metadata);
+  return tensors;
 }
 
 void Parameters::load(const std::string& path) {
@@ -79,9 +96,22 @@ void Parameters::load(const std::string& path) {
     }
   }
   for (const NamedTensor& tensor : file.tensors()) {
-    if (!contains(tensor.name)) {
+    if (!contains(tensor.name) && !tensor.name.starts_with(kStatePrefix)) {
       problems += cat("\n  '", tensor.name, "' ", tensor.tensor.type, ": no such parameter");
     }
+  }
+  for (const auto& [name, state] : state_) {
+    const TensorView* tensor = file.find(cat(kStatePrefix, name));
+    if (tensor != nullptr && tensor->type != state.type) {
+      problems +=
+          cat("\n  optimizer state '", name, "' ", state.type, ": the file has ", tensor->type);
+    }
+  }
+  if (const auto step = file.metadata().find("step"); step != file.metadata().end()) {
+    const std::string& text = step->second;
+    const bool number = !text.empty() && text.size() < 19 &&
+                        text.find_first_not_of("0123456789") == std::string::npos;
+    if (!number) problems += cat("\n  its metadata say step '", text, "'");
   }
   check(problems.empty(), path, ": does not fit these parameters:", problems);
 
@@ -89,9 +119,24 @@ void Parameters::load(const std::string& path) {
   for (const auto& [name, variable] : variables_) {
     std::memcpy(variable.bytes.data(), file.find(name)->data, variable.type.bytes());
   }
+  load_state(file);
+}
+
+void Parameters::load_state(const SafetensorsFile& file) {
   // Moments of the values that were replaced mean nothing for the new ones.
   for (const auto& [name, state] : state_) {
     std::memset(state.bytes.data(), 0, state.type.bytes());
+  }
+  for (const NamedTensor& tensor : file.tensors()) {
+    if (!tensor.name.starts_with(kStatePrefix)) continue;
+    const std::string name = tensor.name.substr(kStatePrefix.size());
+    const Type& type = tensor.tensor.type;
+    // What a session will ask for may not be there yet.
+    Variable& state = state_.try_emplace(name, Variable{type, Arena(type.bytes())}).first->second;
+    std::memcpy(state.bytes.data(), tensor.tensor.data, type.bytes());
+  }
+  if (const auto step = file.metadata().find("step"); step != file.metadata().end()) {
+    step_ = std::stoull(step->second);
   }
 }
 

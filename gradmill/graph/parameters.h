@@ -12,6 +12,7 @@
 
 #include <gradmill/graph/graph.h>
 #include <gradmill/runtime/arena.h>
+#include <gradmill/runtime/safetensors.h>
 #include <gradmill/runtime/tensor.h>
 
 namespace gradmill {
@@ -48,11 +49,16 @@ class GRADMILL_API Parameters {
   /// the file's `__metadata__`. Throws Failure when the file cannot be written; what was there
   /// before stays.
   void save(const std::string& path, const std::map<std::string, std::string>& metadata = {}) const;
+  /// The same with the optimizer state, as tensors named "optimizer." and the state's name, and the
+  /// number of steps as `step` of the metadata: training goes on from there after `load`.
+  void save_training(const std::string& path,
+                     std::map<std::string, std::string> metadata = {}) const;
 
   /// Replaces all values by those of a safetensors file, whose names and types must be exactly
   /// these parameters' (f32 and f64 convert to neither). Throws Error listing every name or type
   /// that does not fit, or what is wrong with the file; nothing is changed then.
-  /// The optimizer state starts again from zero.
+  /// Optimizer state and number of steps are then those of a file that `save_training` wrote; else
+  /// the state starts again from zero.
   void load(const std::string& path);
 
   // Used by sessions.
@@ -72,6 +78,8 @@ class GRADMILL_API Parameters {
   };
   void assign_bytes(std::string_view name, DType dtype, std::span<const std::byte> bytes);
   const Variable& at(std::string_view name) const;
+  std::vector<NamedTensor> tensors() const;
+  void load_state(const SafetensorsFile& file);
 
   std::vector<std::string> names_;
   std::map<std::string, Variable, std::less<>> variables_;

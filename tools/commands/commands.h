@@ -37,7 +37,43 @@ struct TrainOptions {
   std::string metrics;
   std::string trace;
   bool check_finite = false;
+  std::uint64_t memory_budget = 0;  ///< bytes, 0 for no limit
   std::string tuning;  ///< a file of `tune`; empty for none, here and below
+};
+
+/// `train --model gpt`. Sizes that are not given are those of the model's name; the vocabulary is
+/// the bytes.
+struct TrainGptOptions {
+  std::string model = "gpt-char";
+  std::vector<std::string> text;
+  std::optional<std::int64_t> layers;
+  std::optional<std::int64_t> width;
+  std::optional<std::int64_t> heads;
+  std::optional<std::int64_t> context;
+  bool tied = false;
+  double dropout = 0;
+  std::int64_t batch = 12;  ///< rows of a micro-batch
+  int micro_batches = 1;
+  std::int64_t steps = 2000;
+  double lr = 1e-3;
+  double min_lr = 1e-4;
+  std::int64_t warmup = 100;
+  std::string schedule = "cosine";
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double weight_decay = 0.1;  ///< of matrices only
+  double clip = 1;            ///< 0 for none
+  std::int64_t eval_every = 250;
+  std::int64_t sample_every = 0;  ///< 0: no text
+  std::int64_t save_every = 0;    ///< 0: at the end only
+  std::string load;
+  std::string save;
+  std::uint64_t memory_budget = 0;  ///< bytes, 0 for no limit
+  int threads = 0;
+  std::uint64_t seed = 0;
+  std::string trace;
+  bool check_finite = false;
+  std::string tuning;
 };
 
 struct EvalOptions {
@@ -117,6 +153,7 @@ struct TuneCommandOptions {
 inline constexpr int kInterrupted = 130;
 
 int train(const TrainOptions& options);
+int train_gpt(const TrainGptOptions& options);
 int eval(const EvalOptions& options);
 int generate(const GenerateOptions& options);
 int plan(const PlanOptions& options);

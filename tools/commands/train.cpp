@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "models/mlp_runner.h"
 #include "progress.h"
+#include "trace_option.h"
 
 namespace gradmill {
 namespace {
@@ -40,6 +41,7 @@ class Trainer {
                    .threads = options.threads,
                    .seed = options.seed,
                    .check_finite = options.check_finite,
+                   .memory_budget = options.memory_budget,
                    .tuning = tuning_,
                    .trace = trace_}),
         evaluation_(sizes_, EvalOptions{}.batch, test_data_.count(),
@@ -73,16 +75,6 @@ class Trainer {
   }
 
  private:
-  static std::shared_ptr<TraceFile> open_trace(const std::string& path) {
-    try {
-      return std::make_shared<TraceFile>(path);
-    } catch (const Failure&) {
-      throw;
-    } catch (const Error& error) {
-      fail("--trace ", error.what());
-    }
-  }
-
   /// Whether it came to its end; Ctrl-C stops it after a step.
   bool run_epoch(int epoch) {
     const auto order = shuffled(train_data_.count(), options_.seed, epoch);

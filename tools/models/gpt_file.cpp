@@ -16,6 +16,7 @@
 namespace gradmill {
 namespace {
 
+constexpr std::string_view kOptimizerPrefix = "optimizer.";  // of Parameters::save_training
 constexpr std::string_view kPrefix = "transformer.";
 constexpr std::int64_t kHeadWidth = 64;  // of all of GPT-2's sizes
 
@@ -53,6 +54,7 @@ std::vector<float> transposed(const TensorView& weight) {
 
 GptFile::GptFile(const std::string& path, std::int64_t heads) : path_(path), file_(path) {
   for (const NamedTensor& tensor : file_.tensors()) {
+    if (tensor.name.starts_with(kOptimizerPrefix)) continue;
     std::string name = tensor.name;
     if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
     if (is_mask(name)) continue;

@@ -31,6 +31,9 @@ GptGenerator::GptGenerator(const GptFile& file, SessionOptions options)
   file.copy_to(*options_.parameters);
 }
 
+GptGenerator::GptGenerator(const GptConfig& config, SessionOptions options)
+    : config_(config), options_(std::move(options)) {}
+
 GptGenerator::Runner& GptGenerator::runner(std::int64_t length) {
   const auto power = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(length)));
   const std::int64_t size = std::min(std::max(power, kShortest), config_.context);

@@ -19,6 +19,8 @@ class GptGenerator {
  public:
   /// `options` as for Session, except that parameters and fetches are filled in here.
   GptGenerator(const GptFile& file, SessionOptions options);
+  /// Of a model whose parameters are in `options`, and may change meanwhile.
+  GptGenerator(const GptConfig& config, SessionOptions options);
 
   /// The logits of the token after `tokens`, of which the last `context` count; valid until the
   /// next call. Throws Error when there are none, or one is not in the vocabulary.
