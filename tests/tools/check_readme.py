@@ -17,13 +17,13 @@ def read(path):
 
 
 def public_ops(root):
-    """Functions that return Values, header by header, less what is marked internal."""
+    """Functions that return Values, or a struct of them, header by header, less what is marked internal."""
     ops = {}
     folder = os.path.join(root, "gradmill", "ops")
     for name in sorted(os.listdir(folder)):
         if name.endswith(".h"):
             public = read(os.path.join(folder, name)).split("// Internal")[0]
-            declared = r"^GRADMILL_API (?:Value|std::vector<Value>) (\w+)\("
+            declared = r"^GRADMILL_API (?:Value|std::vector<Value>|ClippedGradients) (\w+)\("
             for op in re.findall(declared, public, re.MULTILINE):
                 ops[op] = name
     return ops
