@@ -50,17 +50,6 @@ struct Case {
     }
   }
 
-  // Inputs: x, weight, perhaps bias.
-  Builder build() const {
-    return [*this](std::span<const Value> x) {
-      return linear_cross_entropy(x[0], x[1], targets(x[0]),
-                                  {.bias = x.size() > 2 ? x[2] : Value(),
-                                   .reduction = reduction,
-                                   .ignore_index = ignore_index,
-                                   .label_smoothing = smoothing},
-                                  "loss");
-    };
-  }
   Builder composed() const {
     return [*this](std::span<const Value> x) {
       const std::int64_t n = rows.elements();
@@ -75,6 +64,18 @@ struct Case {
     return x.graph().constant(std::span<const std::int64_t>(labels), rows);
   }
 };
+
+// Inputs: x, weight, perhaps bias.
+Builder build(const Case& tested) {
+  return [tested](std::span<const Value> x) {
+    return linear_cross_entropy(x[0], x[1], tested.targets(x[0]),
+                                {.bias = x.size() > 2 ? x[2] : Value(),
+                                 .reduction = tested.reduction,
+                                 .ignore_index = tested.ignore_index,
+                                 .label_smoothing = tested.smoothing},
+                                "loss");
+  };
+}
 
 // By obvious loops over rows and classes.
 Array reference(const Case& tested, const std::vector<Array>& x) {
@@ -124,7 +125,7 @@ TEST(LinearCrossEntropy, MatchesTheReferenceOverRandomShapes) {
     tested.smoothing = seed % 4 == 0 ? 0.125 : 0;
     tested.draw_labels(random, seed % 2 == 1);
     SCOPED_TRACE(cat("seed ", seed, ": ", tested.x_shape(), " to ", tested.classes));
-    expect_values(tested.build(), [&](const std::vector<Array>& x) { return reference(tested, x); },
+    expect_values(build(tested), [&](const std::vector<Array>& x) { return reference(tested, x); },
                   drawn_inputs(tested, random, seed % 5 != 0), {.f32 = 2e-5, .f64 = 1e-13});
   }
 }
@@ -138,8 +139,8 @@ TEST(LinearCrossEntropy, GradientsMatchCentralDifferences) {
     tested.draw_labels(random, seed % 2 == 1);
     SCOPED_TRACE(cat("seed ", seed));
     const std::vector<Array> inputs = drawn_inputs(tested, random, seed % 3 != 2);
-    expect_gradients(tested.build(), inputs);
-    expect_second_gradients(tested.build(), inputs);
+    expect_gradients(build(tested), inputs);
+    expect_second_gradients(build(tested), inputs);
   }
 }
 
@@ -196,8 +197,8 @@ TEST(LinearCrossEntropy, IsCrossEntropyOfALinearLayer) {
           SCOPED_TRACE(cat(tested.x_shape(), bias ? " bias" : "", late ? " late" : ""));
           const std::vector<bool> all(inputs.size(), true);
           const auto expected = trained(tested.composed(), inputs, DType::f64, all, late, 2);
-          const auto f64 = trained(tested.build(), inputs, DType::f64, all, late, 2);
-          const auto f32 = trained(tested.build(), inputs, DType::f32, all, late, 2);
+          const auto f64 = trained(build(tested), inputs, DType::f64, all, late, 2);
+          const auto f32 = trained(build(tested), inputs, DType::f32, all, late, 2);
           ASSERT_EQ(expected.size(), f32.size());
           for (std::size_t i = 0; i < expected.size(); ++i) {
             expect_near(f64[i], expected[i], 1e-12);
@@ -215,10 +216,10 @@ TEST(LinearCrossEntropy, MakesOnlyTheGradientsThatAreNeeded) {
   tested.draw_labels(random, false);
   const std::vector<Array> inputs = drawn_inputs(tested, random, true);
   for (const bool late : {false, true}) {
-    const auto all = trained(tested.build(), inputs, DType::f64, {true, true, true}, late, 1);
+    const auto all = trained(build(tested), inputs, DType::f64, {true, true, true}, late, 1);
     for (int mask = 1; mask < 7; ++mask) {
       const std::vector<bool> wanted = {(mask & 1) != 0, (mask & 2) != 0, (mask & 4) != 0};
-      const auto some = trained(tested.build(), inputs, DType::f64, wanted, late, 1);
+      const auto some = trained(build(tested), inputs, DType::f64, wanted, late, 1);
       std::size_t next = 1;
       for (std::size_t i = 0; i < 3; ++i) {
         if (!wanted[i]) continue;
@@ -236,9 +237,9 @@ TEST(LinearCrossEntropy, GivesTheSameBitsOnAnyNumberOfThreads) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const bool late : {false, true}) {
       const std::vector<bool> all(inputs.size(), true);
-      const auto one = trained(tested.build(), inputs, dtype, all, late, 1);
+      const auto one = trained(build(tested), inputs, dtype, all, late, 1);
       for (const int threads : {2, 3, 8}) {
-        const auto more = trained(tested.build(), inputs, dtype, all, late, threads);
+        const auto more = trained(build(tested), inputs, dtype, all, late, threads);
         for (std::size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].data, more[i].data);
       }
     }
@@ -251,8 +252,8 @@ TEST(LinearCrossEntropy, LargeProductsGiveTheSameBitsAndNumbers) {
   tested.draw_labels(random, false);
   const std::vector<Array> inputs = rounded_to_f32(drawn_inputs(tested, random, false));
   const std::vector<bool> all(inputs.size(), true);
-  const auto one = trained(tested.build(), inputs, DType::f32, all, false, 1);
-  const auto three = trained(tested.build(), inputs, DType::f32, all, false, 3);
+  const auto one = trained(build(tested), inputs, DType::f32, all, false, 1);
+  const auto three = trained(build(tested), inputs, DType::f32, all, false, 3);
   const auto expected = trained(tested.composed(), inputs, DType::f32, all, false, 2);
   for (std::size_t i = 0; i < one.size(); ++i) {
     EXPECT_EQ(one[i].data, three[i].data);
@@ -283,7 +284,7 @@ TEST(LinearCrossEntropy, LargeLogitsAndIgnoredRowsStayFinite) {
   Case tested{.rows = {3}, .features = 2, .classes = 5, .ignore_index = 2, .labels = {4, 2, 0}};
   const Array x({3, 2}, {3e4, 0, 1e4, 1e4, 0, -3e4});
   const Array weight({5, 2}, {1, 1, 0, 1, -1, 0, 0, -1, 1, 0});
-  const auto made = trained(tested.build(), {x, weight}, DType::f32, {true, true}, false, 1);
+  const auto made = trained(build(tested), {x, weight}, DType::f32, {true, true}, false, 1);
   for (const Array& array : made) {
     for (const double value : array.data) EXPECT_TRUE(std::isfinite(value));
   }
@@ -292,7 +293,7 @@ TEST(LinearCrossEntropy, LargeLogitsAndIgnoredRowsStayFinite) {
   EXPECT_EQ(made[1][3], 0);
 
   tested.labels = {2, 2, 2};
-  const auto none = trained(tested.build(), {x, weight}, DType::f64, {true, true}, false, 1);
+  const auto none = trained(build(tested), {x, weight}, DType::f64, {true, true}, false, 1);
   EXPECT_TRUE(std::isnan(none[0][0]));
   for (const double value : none[2].data) EXPECT_EQ(value, 0);
 }
