@@ -116,6 +116,19 @@ class Train(CommandTest):
         }
         self.assertNotEqual(losses["linear"], losses["constant"])
 
+    def test_memory_budget(self):
+        """Nothing of the file changes, and what cannot be is refused."""
+        data = self.data()
+        saved = []
+        refusal = self.assert_refused(small_train(data, "--memory-budget", 1), "memory budget: 1 bytes")
+        smallest = re.search(r"smallest plan found takes (\d+)", refusal)[1]
+        for budget in (smallest, "1GiB"):
+            save = self.path("model.safetensors")
+            self.assert_runs(*small_train(data, "--save", save, "--memory-budget", budget))
+            saved.append(read_safetensors(save))
+        self.assert_runs(*small_train(data, "--save", save))
+        self.assertEqual(saved, [read_safetensors(save)] * 2)
+
     def test_check_finite(self):
         save = self.path("model.safetensors")
         args = small_train(self.data(), "--optimizer", "sgd", "--lr", "1e38", "--save", save)
