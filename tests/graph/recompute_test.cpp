@@ -257,5 +257,18 @@ TEST(KeptBytes, AreThoseThatLateNodesReadOfTheForwardPhase) {
   EXPECT_GT(seen.size(), 50U);
 }
 
+TEST(KeptBytes, CountOtherNamesOfTheSameBytesOnce) {
+  Graph graph;
+  const Value x = graph.parameter("x", {4, 6}, Initializer::normal());
+  const Value y = tanh(x);
+  const Value other = reshape(y, {24});
+  // The square's gradient reads `other`, and the one of tanh reads `y`.
+  gradients(sum(other * other), {x});
+  std::vector<bool> again(graph.nodes().size(), false);
+  EXPECT_EQ(kept_bytes(graph, again), 4 * 6 * 4);
+  again[at(y.node())] = true;
+  EXPECT_EQ(kept_bytes(graph, again), 0);
+}
+
 }  // namespace
 }  // namespace gradmill
