@@ -54,6 +54,15 @@ const CLI::Validator kPath(
     [](std::string& text) -> std::string { return text.empty() ? "needs a path, got ''" : ""; },
     "");
 
+// Before the parser, which would take -1 for the largest number of bytes.
+const CLI::Validator kBytes(
+    [](std::string& text) -> std::string {
+      return text.find_first_of("0123456789") == 0
+                 ? ""
+                 : cat("needs bytes, as 512MiB, got '", text, "'");
+    },
+    "");
+
 const CLI::Validator kBandwidth(
     [](std::string& text) -> std::string {
       double value = 0;
@@ -179,7 +188,9 @@ void add_train(CLI::App& app, TrainOptions& options) {
   app.add_option("--memory-budget", options.memory_budget,
                  "Bytes for parameters, optimizer state and everything planned, as 512MiB: results "
                  "are computed twice rather than kept where it takes that [no limit]")
-      ->transform(CLI::AsSizeValue(false));
+      ->transform(CLI::AsSizeValue(false))
+      ->transform(kBytes)
+      ->check(kPositive);
   add_tuning(app, options.tuning);
 }
 

@@ -259,6 +259,9 @@ class TrainGpt(CommandTest):
                               ("--beta1", 1), ("--beta2", 1.5), ("--lr", -1), ("--lr", "nan"),
                               ("--clip", -1), ("--min-lr", -1), ("--weight-decay", -1),
                               ("--schedule", "wavy"), ("--memory-budget", "much"),
+                              ("--memory-budget", "-1"), ("--memory-budget", "0"),
+                              ("--memory-budget", ""), ("--memory-budget", "5XB"),
+                              ("--memory-budget", "9" * 20), ("--memory-budget", "9" * 15 + "TB"),
                               ("--warmup", -1), ("--warmup", 1.5)):
             with self.subTest(option=option, value=value):
                 command = self.command()
