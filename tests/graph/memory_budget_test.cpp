@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "captured_log.h"
 #include "programs.h"
@@ -163,6 +165,39 @@ TEST(MemoryBudget, LeavesTheBitsAsTheyAre) {
       EXPECT_EQ(run(budget, kThreads, Execution::serial), expected) << budget;
     }
   }
+}
+
+// Every node then has a step that checks it, also one that is computed a second time.
+TEST(MemoryBudget, GoesWithFiniteChecksAndMicroBatches) {
+  const auto program = deep();
+  const auto options = [&](std::size_t budget, Execution execution) {
+    SessionOptions result = with_results(*program, budget);
+    result.gradient_scaling = ClipGradNorm{.max_norm = 0.1};
+    result.micro_batches = 2;
+    result.check_finite = true;
+    result.execution = execution;
+    return result;
+  };
+  const auto expected = outcome(*program, options(0, Execution::serial), 4);
+  const std::size_t most = total(program->graph, options(0, Execution::serial));
+  const std::size_t least = refusal(program->graph, options(1, Execution::serial)).smallest;
+  ASSERT_LT(least, most);
+  for (const std::size_t budget : {least, (least + most) / 2}) {
+    EXPECT_EQ(outcome(*program, options(budget, Execution::flow_graph), 4), expected);
+    const Session session(program->graph, options(budget, Execution::serial));
+    expect_sound_memory(session.plan());
+    EXPECT_LE(planned_bytes(session.plan(), kThreads).total(), budget);
+  }
+  // What is not finite is still found before anything is updated.
+  Session session(program->graph, options(least, Execution::flow_graph));
+  const auto before = bytes_of(*session.parameters());
+  std::vector<Feed> feeds = program->feeds;
+  std::vector<float> images(256 * 64, std::numeric_limits<float>::quiet_NaN());
+  feeds[0] = Feed(feeds[0].input(), images);
+  session.run(program->feeds);
+  refusal_of([&] { session.run(feeds); });
+  EXPECT_EQ(bytes_of(*session.parameters()), before);
+  EXPECT_EQ(session.micro_batch(), 1);
 }
 
 TEST(MemoryBudget, HalvesWhatADeepModelNeeds) {
