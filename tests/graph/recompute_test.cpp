@@ -41,7 +41,7 @@ struct Differentiated {
 std::vector<bool> some(const Graph& graph, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<bool> chosen = recomputable(graph);
-  for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = chosen[i] && random() % 2 == 0;
+  for (auto&& node : chosen) node = node && random() % 2 == 0;
   return chosen;
 }
 
