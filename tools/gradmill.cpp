@@ -166,7 +166,8 @@ void add_train(CLI::App& app, TrainOptions& options) {
          "for gpt [linear; gpt: cosine]")
       ->check(CLI::IsMember({"linear", "constant", "cosine"}));
   add_threads(app, options.threads);
-  add_seed(app, options.seed, "For initial values and the order of the images");
+  add_seed(app, options.seed,
+           "For initial values, the order of the images, dropout, and where text is read");
   app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
       ->check(kPath);
   app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
@@ -183,6 +184,11 @@ void add_train(CLI::App& app, TrainOptions& options) {
 }
 
 void add_train_gpt(CLI::App& app, TrainGptOptions& options) {
+  // What these say of images is something else for text.
+  app.get_option("--batch")->description(cat("Images a step; gpt: rows [", options.batch, "]"));
+  app.get_option("--weight-decay")
+      ->description(
+          cat("Weight decay [0.01 for adamw, 0 for sgd; gpt: ", options.weight_decay, "]"));
   const auto whole = [&](const char* name, auto& value, const char* what) {
     return app.add_option(name, value, what)->check(kPositive)->transform(kWhole)->group("GPT");
   };

@@ -17,7 +17,7 @@ struct PlannedBytes {
   std::size_t total() const { return variables + arena + scratch; }
 };
 
-PlannedBytes planned_bytes(const Plan& plan, int threads);
+GRADMILL_API PlannedBytes planned_bytes(const Plan& plan, int threads);
 
 /// `compile` of a plan that takes at most `budget` bytes on so many threads, for which steps are
 /// kept from running ahead and nodes are computed a second time (`graph` and `roots` are then

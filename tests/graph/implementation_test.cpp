@@ -1,40 +1,17 @@
 // Which code does the products: what plans and the debug log say about it.
 
 #include <gradmill/gradmill.h>
-#include <gradmill/runtime/log.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <memory>
-#include <mutex>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "captured_log.h"
 #include "programs.h"
 
 namespace gradmill {
 namespace {
-
-std::ostringstream& captured() {
-  static std::ostringstream stream;
-  return stream;
-}
-
-/// Puts a logger of its own in the place of the library's before the first message of any test.
-class CaptureLog : public testing::Environment {
- public:
-  void SetUp() override {
-    auto logger = std::make_shared<spdlog::logger>(
-        "gradmill", std::make_shared<spdlog::sinks::ostream_sink_mt>(captured()));
-    logger->set_pattern("%v");
-    logger->set_level(spdlog::level::warn);
-    spdlog::register_logger(logger);
-  }
-};
-
-const auto* const kEnvironment = testing::AddGlobalTestEnvironment(new CaptureLog);
 
 struct Product {
   std::int64_t m, k, n;
@@ -112,13 +89,11 @@ TEST(Implementation, OfFusedLayersIsNamed) {
 }
 
 TEST(Implementation, IsInTheDebugLog) {
-  set_log_level(LogLevel::debug);
-  captured().str({});
+  const CapturedLog captured(LogLevel::debug);
   const auto program = mlp(DType::f32, 128, {100, 256, 10});
   const Session session(program->graph,
                         {.loss = program->loss, .optimizer = AdamW{}, .threads = 2});
-  const std::string log = captured().str();
-  set_log_level(LogLevel::warn);
+  const std::string log = captured.text();
   for (const PlanStep& step : session.plan().steps) {
     if (!is_product(step)) continue;
     EXPECT_TRUE(mentions(log, {step.name, step.kernel->description()}));
@@ -129,11 +104,9 @@ TEST(Implementation, IsInTheDebugLog) {
 TEST(Implementation, StepsAreSilent) {
   const auto program = mlp(DType::f32, 128, {100, 256, 10});
   Session session(program->graph, {.loss = program->loss, .optimizer = AdamW{}, .threads = 2});
-  set_log_level(LogLevel::debug);
-  captured().str({});
+  const CapturedLog captured(LogLevel::debug);
   for (int i = 0; i < 3; ++i) session.run(program->feeds);
-  EXPECT_EQ(captured().str(), "");
-  set_log_level(LogLevel::warn);
+  EXPECT_EQ(captured.text(), "");
 }
 
 }  // namespace

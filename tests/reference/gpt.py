@@ -38,28 +38,32 @@ def tensors():
     return made
 
 
-def logits_of(tokens, w):
+def logits_of(tokens, w, heads=HEADS):
+    """Of a model of any size, whose tensors say all but the number of heads; tied without lm_head."""
+    width = w["wte.weight"].shape[1]
+    layers = sum(name.endswith("ln_1.weight") for name in w)
+
     def norm(x, name):
-        return F.layer_norm(x, [WIDTH], w[name + ".weight"], w[name + ".bias"], 1e-5)
+        return F.layer_norm(x, [width], w[name + ".weight"], w[name + ".bias"], 1e-5)
 
     def project(x, name):
         return x @ w[name + ".weight"] + w[name + ".bias"]
 
-    def heads(x):
-        return x.view(*x.shape[:2], HEADS, WIDTH // HEADS).transpose(1, 2)
+    def cut(x):
+        return x.view(*x.shape[:2], heads, width // heads).transpose(1, 2)
 
     length = tokens.shape[1]
     hidden = torch.triu(torch.ones(length, length, dtype=torch.bool), 1)
     x = w["wte.weight"][tokens] + w["wpe.weight"][:length]
-    for layer in range(LAYERS):
+    for layer in range(layers):
         name = f"h.{layer}"
-        q, k, v = map(heads, project(norm(x, name + ".ln_1"), name + ".attn.c_attn").split(WIDTH, 2))
-        scores = q @ k.transpose(2, 3) / math.sqrt(WIDTH // HEADS)
+        q, k, v = map(cut, project(norm(x, name + ".ln_1"), name + ".attn.c_attn").split(width, 2))
+        scores = q @ k.transpose(2, 3) / math.sqrt(width // heads)
         mixed = scores.masked_fill(hidden, -math.inf).softmax(-1) @ v
         x = x + project(mixed.transpose(1, 2).reshape(x.shape), name + ".attn.c_proj")
         wide = project(norm(x, name + ".ln_2"), name + ".mlp.c_fc")
         x = x + project(F.gelu(wide, approximate="tanh"), name + ".mlp.c_proj")
-    return norm(x, "ln_f") @ w["wte.weight"].T
+    return norm(x, "ln_f") @ w.get("lm_head.weight", w["wte.weight"]).T
 
 
 def document():

@@ -26,6 +26,7 @@ def documents():
     import attention
     import cross_entropy
     import gpt
+    import gpt_training
     import indexing
     import linear_cross_entropy
     import matmul
@@ -36,7 +37,7 @@ def documents():
     import training
 
     for module in (ops, indexing, matmul, softmax, cross_entropy, linear_cross_entropy, norm, attention,
-                   gpt, tiles, training):
+                   gpt, gpt_training, tiles, training):
         yield module.__name__, module.document()
 
 

@@ -37,13 +37,14 @@ const std::map<std::string, GptConfig>& configs() {
 /// Puts the parts of a model into a graph.
 class Builder {
  public:
-  Builder(Graph& graph, const GptConfig& config, double initial_std)
+  Builder(Graph& graph, const GptConfig& config, double initial_std, DType dtype)
       : graph_(graph),
         config_(config),
+        dtype_(dtype),
         initial_(initial_std == 0 ? Initializer::zeros() : Initializer::normal(0, initial_std)) {}
 
   Value weight(const std::string& name, std::int64_t rows, std::int64_t columns) {
-    return graph_.parameter(name, {rows, columns}, initial_);
+    return graph_.parameter(name, {rows, columns}, initial_, dtype_);
   }
 
   Value drop(Value x, const std::string& name) {
@@ -52,14 +53,15 @@ class Builder {
 
   Value norm(Value x, const std::string& name) {
     const Value scale =
-        graph_.parameter(name + ".weight", {config_.width}, Initializer::constant(1));
-    const Value shift = graph_.parameter(name + ".bias", {config_.width}, Initializer::zeros());
+        graph_.parameter(name + ".weight", {config_.width}, Initializer::constant(1), dtype_);
+    const Value shift =
+        graph_.parameter(name + ".bias", {config_.width}, Initializer::zeros(), dtype_);
     return layer_norm(x, {config_.width}, {.weight = scale, .bias = shift}, name);
   }
 
   Value project(Value x, std::int64_t size, const std::string& name) {
     const Value w = weight(name + ".weight", size, x.shape()[x.shape().rank() - 1]);
-    const Value b = graph_.parameter(name + ".bias", {size}, Initializer::zeros());
+    const Value b = graph_.parameter(name + ".bias", {size}, Initializer::zeros(), dtype_);
     return linear(x, w, b, name);
   }
 
@@ -83,6 +85,7 @@ class Builder {
  private:
   Graph& graph_;
   const GptConfig& config_;
+  DType dtype_;
   Initializer initial_;
 };
 
@@ -159,13 +162,13 @@ std::int64_t gpt_parameter_count(const GptConfig& config) {
 }
 
 Gpt::Gpt(const GptConfig& config, std::int64_t batch_size, std::int64_t sequence_length,
-         double initial_std)
+         double initial_std, DType dtype)
     : batch(batch_size), length(sequence_length) {
   check_gpt_config(config);
   check(batch >= 1, "a GPT's batch must be at least 1, got ", batch);
   check(length >= 1 && length <= config.context, "a GPT with context ", config.context,
         " takes 1 to as many tokens, got ", length);
-  Builder build(graph, config, initial_std);
+  Builder build(graph, config, initial_std, dtype);
   tokens = graph.input("tokens", {batch, length}, DType::i64);
   targets = graph.input("targets", {batch, length}, DType::i64);
 

@@ -59,21 +59,22 @@ std::int64_t gpt_parameter_count(const GptConfig& config);
 struct Gpt {
   static constexpr double kInitialStd = 0.02;
 
-  /// Weights start as N(0, initial_std), biases as 0, norms as the identity. An `initial_std` of 0
+  /// Weights start as N(0, initial_std), biases as 0, norms as the identity; f64 is for comparisons
+  /// and gradient checks, as files hold f32. An `initial_std` of 0
   /// saves drawing what is then loaded. Throws Error as check_gpt_config, for a batch below 1, and
   /// for a length that is not 1 to `context`.
   Gpt(const GptConfig& config, std::int64_t batch, std::int64_t length,
-      double initial_std = kInitialStd);
+      double initial_std = kInitialStd, DType dtype = DType::f32);
 
   std::int64_t batch;
   std::int64_t length;
   Graph graph;
   Value tokens;   ///< i64 [batch, length]
   Value targets;  ///< i64 [batch, length], what follows each token; only the loss reads it
-  Value loss;     ///< f32 scalar, the mean cross-entropy; has no logits in memory
-  Value logits;   ///< f32 [batch, length, vocab]
+  Value loss;     ///< scalar, the mean cross-entropy; has no logits in memory
+  Value logits;   ///< [batch, length, vocab]
   Value place;    ///< i64 [1], row * length + position; only `next` reads it
-  Value next;     ///< f32 [1, vocab], the logits of that place alone
+  Value next;     ///< [1, vocab], the logits of that place alone
 };
 
 }  // namespace gradmill
