@@ -36,6 +36,9 @@ std::string describe(std::span<const Type> inputs, std::span<const Type> outputs
 // Tiles that may run ahead: some for each of as many threads as a machine may have.
 constexpr std::int64_t kLookahead = 64;
 
+// Bytes of an arena for which steps are held back unasked.
+constexpr std::size_t kWorthSaving = std::size_t{16} << 20;
+
 class Compiler {
  public:
   Compiler(const Graph& graph, const Parameters& parameters, const CompileOptions& options)
@@ -94,8 +97,11 @@ class Compiler {
       Layout found = layout(held, Precedence(held.steps));
       if (found.plan.arena_bytes < best.plan.arena_bytes) best = std::move(found);
     };
-    if (best.plan.arena_bytes > options_.arena_budget) {
+    if (best.plan.arena_bytes > std::min(options_.arena_budget, kWorthSaving)) {
+      const Layout free = best;
       try_with([&](Plan& held) { add_gates(held, precedence, kLookahead); });
+      const bool fits = free.plan.arena_bytes <= options_.arena_budget;
+      if (fits && free.plan.arena_bytes - best.plan.arena_bytes < kWorthSaving) best = free;
     }
     if (best.plan.arena_bytes > options_.arena_budget) {
       try_with([&](Plan& held) { add_gates(held, precedence, 0); });

@@ -206,7 +206,7 @@ TEST(Dropout, GradientsDropWhatTheResultDropped) {
   const Value y = dropout(x * 1.0, 0.2);
   const Value dx = gradients(y, {x})[0];
   const Value dx_again = gradients(y, {x})[0];
-  Session session(graph, {.fetches = {y, dx, dx_again}});
+  Session session(graph, {.fetches = {y, dx, dx_again}, .training = true});
   session.run();
   double zeros = 0;
   for (std::size_t i = 0; i < 1000; ++i) {
@@ -222,7 +222,7 @@ TEST(Dropout, TwoOfTheSameValueAreNotMerged) {
   const Value x = graph.parameter("x", {1000}, Initializer::constant(1));
   const Value a = dropout(x);
   const Value b = dropout(x);
-  Session session(graph, {.fetches = {a, b}});
+  Session session(graph, {.fetches = {a, b}, .training = true});
   session.run();
   EXPECT_FALSE(std::ranges::equal(session.view(a).as<float>(), session.view(b).as<float>()));
 }
@@ -230,6 +230,16 @@ TEST(Dropout, TwoOfTheSameValueAreNotMerged) {
 TEST(Dropout, ManyTilesGiveTheSameBitsOnAnyNumberOfThreads) {
   Random random(61);
   expect_same_bits(dropping(0.5), {random.array({29, 31, 97})});
+}
+
+// A session that neither trains nor differentiates evaluates.
+TEST(Dropout, KeepsEverythingInEvaluation) {
+  Graph graph;
+  const Value x = graph.constant(3.0, {100}, DType::f32);
+  const Value y = dropout(x, 0.9);
+  Session session(graph, {.fetches = {y}});
+  session.run();
+  for (const float value : session.view(y).as<float>()) EXPECT_EQ(value, 3);
 }
 
 TEST(Dropout, RefusesWhatDoesNotFit) {

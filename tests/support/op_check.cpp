@@ -85,10 +85,11 @@ Array evaluate(const Builder& build, const std::vector<Array>& inputs, DType dty
   const Value result = build(bench.values);
   EXPECT_EQ(result.dtype(), dtype);
   options.fetches = {result};
+  options.training = true;  // ops are checked as they train
   options.execution = Execution::flow_graph;
   std::vector<std::byte> first;
   Array values;
-  for (const int threads : {1, 2, 4}) {
+  for (const int threads : {1, 2, 3, 8}) {
     options.threads = threads;
     Session session(bench.graph, options);
     session.run(bench.feeds());
@@ -171,10 +172,11 @@ void expect_same_bits(const Builder& build, const std::vector<Array>& inputs) {
     std::vector<Value> fetches = gradients(bench.weighted(result), bench.values);
     fetches.push_back(result);
     std::vector<std::vector<std::byte>> first;
-    for (const int threads : {0, 1, 2, 4}) {
+    for (const int threads : {0, 1, 2, 3, 8}) {
       SCOPED_TRACE(cat(to_string(dtype), ", ", threads, " threads (0: serial)"));
       Session session(bench.graph,
                       {.fetches = fetches,
+                       .training = true,
                        .threads = std::max(threads, 1),
                        .execution = threads == 0 ? Execution::serial : Execution::flow_graph});
       for (int repeat = 0; repeat < 2; ++repeat) {
