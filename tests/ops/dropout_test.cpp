@@ -206,7 +206,7 @@ TEST(Dropout, GradientsDropWhatTheResultDropped) {
   const Value y = dropout(x * 1.0, 0.2);
   const Value dx = gradients(y, {x})[0];
   const Value dx_again = gradients(y, {x})[0];
-  Session session(graph, {.fetches = {y, dx, dx_again}, .training = true});
+  Session session(graph, {.training = true, .fetches = {y, dx, dx_again}});
   session.run();
   double zeros = 0;
   for (std::size_t i = 0; i < 1000; ++i) {
@@ -222,7 +222,7 @@ TEST(Dropout, TwoOfTheSameValueAreNotMerged) {
   const Value x = graph.parameter("x", {1000}, Initializer::constant(1));
   const Value a = dropout(x);
   const Value b = dropout(x);
-  Session session(graph, {.fetches = {a, b}, .training = true});
+  Session session(graph, {.training = true, .fetches = {a, b}});
   session.run();
   EXPECT_FALSE(std::ranges::equal(session.view(a).as<float>(), session.view(b).as<float>()));
 }

@@ -175,8 +175,8 @@ void expect_same_bits(const Builder& build, const std::vector<Array>& inputs) {
     for (const int threads : {0, 1, 2, 3, 8}) {
       SCOPED_TRACE(cat(to_string(dtype), ", ", threads, " threads (0: serial)"));
       Session session(bench.graph,
-                      {.fetches = fetches,
-                       .training = true,
+                      {.training = true,
+                       .fetches = fetches,
                        .threads = std::max(threads, 1),
                        .execution = threads == 0 ? Execution::serial : Execution::flow_graph});
       for (int repeat = 0; repeat < 2; ++repeat) {
