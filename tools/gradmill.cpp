@@ -381,7 +381,7 @@ void add_profile(CLI::App& app, ProfileCommandOptions& options) {
 }
 
 void add_bench(CLI::App& app, BenchOptions& options) {
-  app.add_option("--workload", options.workloads, "What to measure [all]")
+  app.add_option("--workload", options.workloads, "What to measure [all but steps of seconds]")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--threads", options.threads, "Numbers of threads [1 and all cores]")

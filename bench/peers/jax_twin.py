@@ -26,8 +26,12 @@ def floats(*shape):
     return jnp.asarray(RNG.random(shape, dtype=np.float32))
 
 
-def integers(classes):
-    return jnp.asarray(RNG.integers(0, classes, rows, dtype=np.int32))
+def integers(classes, *shape):
+    return jnp.asarray(RNG.integers(0, classes, shape or rows, dtype=np.int32))
+
+
+def normal(*shape):
+    return jnp.asarray(0.02 * RNG.standard_normal(shape, dtype=np.float32))
 
 
 def batches(make):
@@ -53,6 +57,53 @@ def forward(towers, x):
     return total
 
 
+def layer_norm(x, norm):
+    scale, shift = norm
+    centered = x - jnp.mean(x, axis=-1, keepdims=True)
+    variance = jnp.mean(centered * centered, axis=-1, keepdims=True)
+    return centered * jax.lax.rsqrt(variance + 1e-5) * scale + shift
+
+
+def linear(x, layer):
+    weight, bias = layer
+    return x @ weight + bias
+
+
+def gpt_layer(x, layer):
+    q, k, v = (part.reshape(*x.shape[:2], sizes.heads, -1) for part in jnp.split(
+        linear(layer_norm(x, layer["ln_1"]), layer["c_attn"]), 3, axis=-1))
+    mixed = jax.nn.dot_product_attention(q, k, v, is_causal=True)
+    x = x + linear(mixed.reshape(x.shape), layer["attn_proj"])
+    hidden = jax.nn.gelu(linear(layer_norm(x, layer["ln_2"]), layer["c_fc"]), approximate=True)
+    return x + linear(hidden, layer["mlp_proj"])
+
+
+def gpt_loss(p, tokens, targets):
+    """GPT-2 without dropout."""
+    x = p["wte"][tokens] + p["wpe"][:sizes.length]
+    for layer in p["layers"]:
+        x = gpt_layer(x, layer)
+    logits = layer_norm(x, p["ln_f"]) @ p["wte" if sizes.tied else "head"].T
+    return cross_entropy(logits.reshape(-1, sizes.vocab), targets.reshape(-1))
+
+
+def gpt_parameters():
+    width = sizes.width
+
+    def norm():
+        return jnp.ones(width), jnp.zeros(width)
+
+    def layer():
+        return {name: (normal(a, b), jnp.zeros(b)) for name, a, b in (
+            ("c_attn", width, 3 * width), ("attn_proj", width, width),
+            ("c_fc", width, 4 * width), ("mlp_proj", 4 * width, width))} | {
+                "ln_1": norm(), "ln_2": norm()}
+
+    p = {"wte": normal(sizes.vocab, width), "wpe": normal(sizes.context, width),
+         "layers": [layer() for _ in range(sizes.layers)], "ln_f": norm()}
+    return p if sizes.tied else p | {"head": normal(sizes.vocab, width)}
+
+
 def updated(parameters, gradients, state, t):
     tree = jax.tree_util.tree_map
     if update == "sgd":
@@ -70,13 +121,24 @@ def updated(parameters, gradients, state, t):
         - size * m / (jnp.sqrt(v) / root + 1e-8), parameters, first, second), (first, second)
 
 
-def train():
+def train_layers():
     data = batches(lambda: (floats(rows, sizes[0]), integers(sizes[-1])))
-    growth = twin.MemoryGrowth()
     bound = [a**-0.5 for a in sizes[:-1]]
-    parameters = [[((2 * floats(a, b) - 1) * s, (2 * floats(b) - 1) * s)
-                   for a, b, s in zip(sizes[:-1], sizes[1:], bound)]
-                  for _ in range(twin.towers_of(family))]
+    return train(data, lambda: [[((2 * floats(a, b) - 1) * s, (2 * floats(b) - 1) * s)
+                                 for a, b, s in zip(sizes[:-1], sizes[1:], bound)]
+                                for _ in range(twin.towers_of(family))],
+                 lambda p, x, labels: cross_entropy(forward(p, x), labels))
+
+
+def train_gpt():
+    shape = rows, sizes.length
+    data = batches(lambda: (integers(sizes.vocab, *shape), integers(sizes.vocab, *shape)))
+    return train(data, gpt_parameters, gpt_loss)
+
+
+def train(data, make_parameters, loss_of):
+    growth = twin.MemoryGrowth()
+    parameters = make_parameters()
 
     def zeros():
         return jax.tree_util.tree_map(jnp.zeros_like, parameters)
@@ -84,8 +146,7 @@ def train():
     state = {"sgd": lambda: (), "momentum": zeros, "adamw": lambda: (zeros(), zeros())}[update]()
 
     def one(parameters, state, t, x, labels):
-        loss, gradients = jax.value_and_grad(
-            lambda p: cross_entropy(forward(p, x), labels))(parameters)
+        loss, gradients = jax.value_and_grad(loss_of)(parameters, x, labels)
         parameters, state = updated(parameters, gradients, state, t + 1)
         return parameters, state, t + 1, loss
 
@@ -120,5 +181,28 @@ def loss_of_logits():
     return growth, 0, lambda i: jax.block_until_ready(one(*data[i % len(data)]))
 
 
-make = {"mlp": train, "branches": train, "matmul": product, "cross_entropy": loss_of_logits}
+def attention():
+    heads, size = sizes
+    data = batches(lambda: [floats(1, rows, heads, size) for _ in range(4)])
+    growth = twin.MemoryGrowth()
+
+    @jax.jit
+    def one(q, k, v, upstream):
+        o, pull = jax.vjp(lambda *qkv: jax.nn.dot_product_attention(*qkv, is_causal=True), q, k, v)
+        return o, *pull(upstream)
+
+    return growth, 0, lambda i: jax.block_until_ready(one(*data[i % len(data)]))
+
+
+def loss_of_rows():
+    size, classes = sizes
+    data = batches(lambda: (floats(rows, size), floats(classes, size), integers(classes)))
+    growth = twin.MemoryGrowth()
+    one = jax.jit(jax.value_and_grad(lambda x, w, labels: cross_entropy(x @ w.T, labels), (0, 1)))
+    return growth, 0, lambda i: jax.block_until_ready(one(*data[i % len(data)]))
+
+
+make = {"mlp": train_layers, "branches": train_layers, "matmul": product,
+        "cross_entropy": loss_of_logits, "gpt": train_gpt, "attention": attention,
+        "linear_cross_entropy": loss_of_rows}
 twin.answer("jax", jax.__version__, name, threads, seconds, *make[family]())

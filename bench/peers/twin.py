@@ -7,11 +7,23 @@ with 3. Sizes and rates are those of bench/workloads/specs.h, the clock is that 
 import json
 import sys
 import time
+from typing import NamedTuple
 
 NO_TWIN = 3
 
 SGD_RATE, MOMENTUM, ADAMW_RATE, ADAMW_DECAY = 0.01, 0.9, 1e-3, 0.01
 TOWERS = 16
+
+
+class Gpt(NamedTuple):
+    length: int
+    vocab: int
+    layers: int
+    width: int
+    heads: int
+    context: int
+    tied: bool
+
 
 # name -> family, rows, sizes, update
 WORKLOADS = {
@@ -25,6 +37,11 @@ WORKLOADS = {
     "cross-entropy-65536x10": ("cross_entropy", 65536, (10,), None),
     "cross-entropy-8192x1000": ("cross_entropy", 8192, (1000,), None),
     "cross-entropy-1024x50257": ("cross_entropy", 1024, (50257,), None),
+    "gpt-char": ("gpt", 4, Gpt(256, 256, 6, 384, 6, 256, False), "adamw"),
+    "gpt-mini": ("gpt", 8, Gpt(128, 8192, 4, 256, 4, 128, False), "adamw"),
+    "gpt2-124m": ("gpt", 4, Gpt(64, 50257, 12, 768, 12, 1024, True), "adamw"),
+    "attention-1024": ("attention", 1024, (8, 64), None),
+    "linear_cross_entropy-1024x768x50257": ("linear_cross_entropy", 1024, (768, 50257), None),
 }
 
 
@@ -33,7 +50,7 @@ def towers_of(family):
 
 
 def batches_of(family):
-    return 2 if family == "cross_entropy" else 8
+    return 2 if family.endswith("cross_entropy") else 8
 
 
 def state_copies(update):

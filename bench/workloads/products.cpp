@@ -14,10 +14,16 @@
 namespace gradmill::bench {
 namespace {
 
-using Tag = dnnl::memory::format_tag;
+enum class Layout : std::uint8_t { rows, columns, any };
 
-dnnl::memory::desc matrix(std::int64_t rows, std::int64_t columns, Tag tag) {
-  return {{rows, columns}, dnnl::memory::data_type::f32, tag};
+dnnl::memory::desc matrices(std::int64_t batch, std::int64_t rows, std::int64_t columns,
+                            Layout layout) {
+  using Tag = dnnl::memory::format_tag;
+  constexpr Tag kOne[] = {Tag::ab, Tag::ba, Tag::any};
+  constexpr Tag kBatch[] = {Tag::abc, Tag::acb, Tag::any};
+  const auto tag = static_cast<std::size_t>(layout);
+  if (batch == 1) return {{rows, columns}, dnnl::memory::data_type::f32, kOne[tag]};
+  return {{batch, rows, columns}, dnnl::memory::data_type::f32, kBatch[tag]};
 }
 
 dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const dnnl::memory::desc& a,
@@ -42,31 +48,35 @@ class Trial {
  public:
   explicit Trial(const Product& product)
       : p_(product),
-        a_(random_numbers(p_.m * p_.k)),
-        b_(random_numbers(p_.k * p_.n)),
-        c_(static_cast<std::size_t>(p_.m * p_.n)) {}
+        a_(random_numbers(p_.batch * p_.m * p_.k)),
+        b_(random_numbers(p_.batch * p_.k * p_.n)),
+        c_(static_cast<std::size_t>(p_.batch * p_.m * p_.n)) {}
 
   double sgemm_ms(double seconds) {
     const auto ta = p_.transpose_a ? 'T' : 'N';
     const auto tb = p_.transpose_b ? 'T' : 'N';
-    return measure_steps(seconds,
-                         [&](int) {
-                           const dnnl_status_t status =
-                               dnnl_sgemm(ta, tb, p_.m, p_.n, p_.k, 1.0F, a_.data(),
-                                          p_.transpose_a ? p_.m : p_.k, b_.data(),
-                                          p_.transpose_b ? p_.k : p_.n, 0.0F, c_.data(), p_.n);
-                           if (status != dnnl_success) throw Failure("dnnl_sgemm failed");
-                         })
-        .median_ms;
+    const auto one = [&](std::int64_t i) {
+      const dnnl_status_t status =
+          dnnl_sgemm(ta, tb, p_.m, p_.n, p_.k, 1.0F, a_.data() + i * p_.m * p_.k,
+                     p_.transpose_a ? p_.m : p_.k, b_.data() + i * p_.k * p_.n,
+                     p_.transpose_b ? p_.k : p_.n, 0.0F, c_.data() + i * p_.m * p_.n, p_.n);
+      if (status != dnnl_success) throw Failure("dnnl_sgemm failed");
+    };
+    const auto all = [&](int) {
+      for (std::int64_t i = 0; i < p_.batch; ++i) one(i);
+    };
+    return measure_steps(seconds, all).median_ms;
   }
 
   double primitive_ms(bool packed, double seconds) {
     const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
     dnnl::stream stream(engine);
-    const auto a = matrix(p_.m, p_.k, p_.transpose_a ? Tag::ba : Tag::ab);
-    const auto b = matrix(p_.k, p_.n, p_.transpose_b ? Tag::ba : Tag::ab);
-    const auto c = matrix(p_.m, p_.n, Tag::ab);
-    const auto description = describe(engine, a, packed ? matrix(p_.k, p_.n, Tag::any) : b, c);
+    const auto layout = [](bool transposed) { return transposed ? Layout::columns : Layout::rows; };
+    const auto a = matrices(p_.batch, p_.m, p_.k, layout(p_.transpose_a));
+    const auto b = matrices(p_.batch, p_.k, p_.n, layout(p_.transpose_b));
+    const auto c = matrices(p_.batch, p_.m, p_.n, Layout::rows);
+    const auto description =
+        describe(engine, a, packed ? matrices(p_.batch, p_.k, p_.n, Layout::any) : b, c);
     dnnl::memory plain(b, engine, b_.data());
     dnnl::memory weights = plain;
     if (packed && description.weights_desc() != b) {

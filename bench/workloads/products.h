@@ -14,8 +14,8 @@ struct ProductTime {
 
 /// The best of what oneDNN offers for a whole f32 product with `threads` threads of its own:
 /// `dnnl_sgemm`, the matmul primitive, and the same with the second operand in the format that the
-/// primitive asks for, into which it was packed before. Each is run for `seconds` / 3, the median
-/// counts. Throws Failure when oneDNN fails.
+/// primitive asks for, into which it was packed before; of a batch, one sgemm after the other. Each
+/// is run for `seconds` / 3, the median counts. Throws Failure when oneDNN fails.
 ProductTime measure_product(const Product& product, int threads, double seconds);
 
 }  // namespace gradmill::bench

@@ -14,19 +14,37 @@ enum class Family : std::uint8_t {
   branches,       ///< such layers, kTowers times on one input; the sum of the logits as above
   matmul,         ///< c = a b, and da and db for a dc that is fed
   cross_entropy,  ///< the mean loss of labels, and the gradient of the logits
+  gpt,            ///< a GPT-2 on random tokens, without dropout; mean cross-entropy, an update
+  attention,      ///< causal attention of q, k, v; their gradients for an upstream that is fed
+  linear_cross_entropy,  ///< that loss of x w^T, and the gradients of x and w
 };
 
 enum class Update : std::uint8_t { none, sgd, momentum, adamw };
 
-/// f32 throughout; labels are i64.
+/// tools/models/gpt.h says what they are.
+struct GptSizes {
+  std::int64_t length = 0;  ///< tokens a row, which are fewer than the context may have
+  std::int64_t vocab = 0;
+  std::int64_t layers = 0;
+  std::int64_t width = 0;
+  std::int64_t heads = 0;
+  std::int64_t context = 0;
+  bool tied = false;
+};
+
+/// f32 throughout; labels and tokens are i64.
 struct Spec {
   std::string name;
   Family family;
-  std::int64_t rows;  ///< the batch; of a product the rows of a
+  std::int64_t rows;  ///< the batch; of a product the rows of a, of attention those of q
   /// mlp, branches: of the input, the hidden layers and the output. matmul: of a [rows, sizes[0]]
   /// and b [sizes[0], sizes[1]]. cross_entropy: the classes.
+  /// attention: the heads, and the numbers a head. linear_cross_entropy: the numbers a row, and the
+  /// classes. gpt: none.
   std::vector<std::int64_t> sizes;
   Update update = Update::none;
+  GptSizes gpt = {};
+  bool by_name = false;  ///< takes seconds a step, so it is measured only where it is named
 };
 
 inline constexpr int kTowers = 16;
@@ -49,11 +67,26 @@ inline std::vector<Spec> specs() {
       {"cross-entropy-65536x10", Family::cross_entropy, 65536, {10}},
       {"cross-entropy-8192x1000", Family::cross_entropy, 8192, {1000}},
       {"cross-entropy-1024x50257", Family::cross_entropy, 1024, {50257}},
+      {"gpt-char", Family::gpt, 4, {}, Update::adamw, {256, 256, 6, 384, 6, 256, false}},
+      {"gpt-mini", Family::gpt, 8, {}, Update::adamw, {128, 8192, 4, 256, 4, 128, false}},
+      {"gpt2-124m", Family::gpt, 4, {}, Update::adamw, {64, 50257, 12, 768, 12, 1024, true}, true},
+      {"attention-1024", Family::attention, 1024, {8, 64}},
+      {"linear_cross_entropy-1024x768x50257",
+       Family::linear_cross_entropy,
+       1024,
+       {768, 50257},
+       Update::none,
+       {},
+       true},
   };
 }
 
 /// How many batches of data the steps take in turns, so that none finds its input in the cache
 /// where the data is small, and none needs gigabytes where it is large.
-inline int batches_of(const Spec& spec) { return spec.family == Family::cross_entropy ? 2 : 8; }
+inline int batches_of(const Spec& spec) {
+  const bool large =
+      spec.family == Family::cross_entropy || spec.family == Family::linear_cross_entropy;
+  return large ? 2 : 8;
+}
 
 }  // namespace gradmill::bench

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <random>
 
+#include "models/gpt.h"
 #include "workloads/specs.h"
 
 namespace gradmill::bench {
@@ -34,6 +35,9 @@ class Builder {
       case Family::branches: return branches();
       case Family::matmul: return product();
       case Family::cross_entropy: return loss_of_logits();
+      case Family::gpt: return gpt();
+      case Family::attention: return attention();
+      case Family::linear_cross_entropy: return loss_of_rows();
     }
   }
 
@@ -74,8 +78,75 @@ class Builder {
     workload_.options.fetches = {loss, gradients(loss, {logits})[0]};
   }
 
-  /// Linear layers with relu between them, and their products: y = x W^T, dW = dy^T x and, but for
-  /// the first layer, whose input has no gradient, dx = dy W.
+  void gpt() {
+    const GptSizes& sizes = spec_.gpt;
+    const GptValues model = add_gpt(graph_,
+                                    {.vocab = sizes.vocab,
+                                     .layers = sizes.layers,
+                                     .width = sizes.width,
+                                     .heads = sizes.heads,
+                                     .context = sizes.context,
+                                     .tied = sizes.tied},
+                                    spec_.rows, sizes.length);
+    std::uniform_int_distribution<std::int64_t> token(0, sizes.vocab - 1);
+    fed<std::int64_t>(model.tokens, token);
+    fed<std::int64_t>(model.targets, token);
+    workload_.options.loss = model.loss;
+    workload_.options.optimizer = optimizer_of(spec_.update);
+
+    const std::int64_t rows = spec_.rows * sizes.length;
+    const auto layers = static_cast<int>(sizes.layers);
+    constexpr std::int64_t kMlpFactor = 4;
+    const std::int64_t width = sizes.width;
+    linear_products(rows, 3 * width, width, layers);
+    linear_products(rows, width, width, layers);
+    linear_products(rows, kMlpFactor * width, width, layers);
+    linear_products(rows, width, kMlpFactor * width, layers);
+    add(attention_products(spec_.rows * sizes.heads, sizes.length, width / sizes.heads, layers));
+    linear_products(rows, sizes.vocab, width, 1, true);
+  }
+
+  void attention() {
+    const Shape shape = {1, spec_.sizes[0], spec_.rows, spec_.sizes[1]};
+    const Value q = floats("q", shape, -1.0F);
+    const Value k = floats("k", shape, -1.0F);
+    const Value v = floats("v", shape, -1.0F);
+    const Value upstream = floats("do", shape, -1.0F);
+    const Value o = scaled_dot_product_attention(q, k, v, {.is_causal = true}, "attention");
+    workload_.options.fetches = {o};
+    for (const Value gradient : gradients({o}, {q, k, v}, {upstream})) {
+      workload_.options.fetches.push_back(gradient);
+    }
+    add(attention_products(spec_.sizes[0], spec_.rows, spec_.sizes[1]));
+  }
+
+  void loss_of_rows() {
+    const std::int64_t size = spec_.sizes[0];
+    const std::int64_t classes = spec_.sizes[1];
+    const Value x = floats("x", {spec_.rows, size}, -1.0F);
+    const Value weight = floats("weight", {classes, size}, -1.0F);
+    const Value loss = linear_cross_entropy(x, weight, labels(classes));
+    workload_.options.fetches = {loss};
+    for (const Value gradient : gradients(loss, {x, weight})) {
+      workload_.options.fetches.push_back(gradient);
+    }
+    linear_products(spec_.rows, classes, size, 1, true);
+  }
+
+  /// Of y = x W^T: y, dW = dy^T x and dx = dy W.
+  void linear_products(std::int64_t rows, std::int64_t out, std::int64_t in, int count,
+                       bool fused = false) {
+    add({{rows, out, in, false, true, count, 1, fused},
+         {out, in, rows, true, false, count, 1, fused},
+         {rows, in, out, false, false, count, 1, fused}});
+  }
+
+  void add(const std::vector<Product>& products) {
+    workload_.products.insert(workload_.products.end(), products.begin(), products.end());
+  }
+
+  /// Linear layers with relu between them, and their products, but for the first layer, whose input
+  /// has no gradient.
   Value layers(Value x, const std::string& prefix, int copies) {
     for (std::size_t i = 1; i < spec_.sizes.size(); ++i) {
       const std::int64_t in = spec_.sizes[i - 1];
@@ -84,9 +155,8 @@ class Builder {
       if (i + 1 < spec_.sizes.size()) x = relu(x);
       if (layers_counted_ >= spec_.sizes.size() - 1) continue;
       ++layers_counted_;
-      workload_.products.push_back({spec_.rows, out, in, false, true, copies});
-      workload_.products.push_back({out, in, spec_.rows, true, false, copies});
-      if (i > 1) workload_.products.push_back({spec_.rows, in, out, false, false, copies});
+      linear_products(spec_.rows, out, in, copies);
+      if (i == 1) workload_.products.pop_back();
     }
     return x;
   }
@@ -139,6 +209,22 @@ std::vector<std::string> workload_names() {
   std::vector<std::string> names;
   for (const Spec& spec : specs()) names.push_back(spec.name);
   return names;
+}
+
+std::vector<std::string> default_workload_names() {
+  std::vector<std::string> names;
+  for (const Spec& spec : specs()) {
+    if (!spec.by_name) names.push_back(spec.name);
+  }
+  return names;
+}
+
+std::vector<Product> attention_products(std::int64_t batch, std::int64_t length, std::int64_t size,
+                                        int count) {
+  const std::int64_t seen = (length + 1) / 2;
+  return {{length, seen, size, false, true, 2 * count, batch, true},
+          {length, size, seen, false, false, 2 * count, batch, true},
+          {length, size, seen, true, false, 2 * count, batch, true}};
 }
 
 std::unique_ptr<Workload> make_workload(std::string_view name, int batches) {

@@ -12,18 +12,21 @@
 
 namespace gradmill::bench {
 
-/// A matrix product C [m, n] = op(A) [m, k] op(B) [k, n] of a step; a transposed operand is stored
-/// the other way round.
+/// A matrix product C [m, n] = op(A) [m, k] op(B) [k, n] of a step, or a batch of them; a
+/// transposed operand is stored the other way round.
 struct Product {
   std::int64_t m = 0;
   std::int64_t n = 0;
   std::int64_t k = 0;
   bool transpose_a = false;
   bool transpose_b = false;
-  int count = 1;  ///< how many of them a step has
+  int count = 1;           ///< how many of them a step has
+  std::int64_t batch = 1;  ///< how many independent ones each of these is
+  bool fused = false;      ///< whether the plan has no node for it alone
 
   double flops() const {
-    return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    return 2.0 * static_cast<double>(batch) * static_cast<double>(m) * static_cast<double>(n) *
+           static_cast<double>(k);
   }
 };
 
@@ -32,8 +35,10 @@ struct Product {
 struct Workload {
   std::string name;
   Graph graph;
-  SessionOptions options;         ///< loss, optimizer, fetches; threads and dispatch as they come
-  std::vector<Product> products;  ///< all matrix products of the step, gradients included
+  SessionOptions options;  ///< loss, optimizer, fetches; threads and dispatch as they come
+  /// All matrix products of the step, gradients included. What a kernel computes twice counts once,
+  /// and of causal attention what is not masked: see `attention_products`.
+  std::vector<Product> products;
   std::vector<std::vector<Feed>> batches;  ///< to be fed in turns
   /// What the feeds refer to.
   std::deque<std::variant<std::vector<float>, std::vector<std::int64_t>>> data;
@@ -41,6 +46,14 @@ struct Workload {
 
 /// All names, in the order of the table.
 std::vector<std::string> workload_names();
+/// Those whose step takes less than a second, which are measured where none is named.
+std::vector<std::string> default_workload_names();
+
+/// The products of `batch` causal attentions of `length` tokens, `size` numbers each, forward and
+/// backward, `count` times: q k^T, p v, and do v^T, p^T do, ds k, ds^T q. A query sees half of the
+/// keys on average, so each is the product with half as many.
+std::vector<Product> attention_products(std::int64_t batch, std::int64_t length, std::int64_t size,
+                                        int count = 1);
 
 /// Builds one; `batches` limits how many batches of random data are made, 0 for as many as are good
 /// for measuring. Throws Error for an unknown name, listing the known ones.

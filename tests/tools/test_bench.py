@@ -5,6 +5,7 @@ import json
 import os
 import re
 import stat
+import sys
 import unittest
 
 from support import CommandTest
@@ -108,6 +109,15 @@ class Alone(Bench):
         out, _, told = self.bench(workload="cross-entropy-65536x10")
         self.assertEqual(told["rows"][0]["gflop_s"], 0)
         self.assertRegex(out.splitlines()[2], r"^cross-entropy-65536x10 +1 +[\d.]+ +- +[\d.]+ ")
+
+    def test_batches_of_products(self):
+        _, _, told = self.bench(workload="attention-1024")
+        (row,) = told["rows"]
+        # Two products forward and four backward, of the keys that are not masked.
+        flops = 6 * 8 * (2 * 1024 * 1024 * 64) / 2
+        self.assertEqual(row["gradmill"][0]["flops"], flops)
+        self.assertEqual(sum(p["batch"] * p["count"] * 2 * p["m"] * p["n"] * p["k"]
+                             for p in row["limit"][0]["products"]), flops)
 
     def test_medians_of_rounds(self):
         _, _, told = self.bench("--rounds", "3", workload="matmul-64")
@@ -329,8 +339,17 @@ class Refused(Bench):
 
     def test_unknown_workload_lists_the_known(self):
         line = self.refuse("--workload", "resnet", "resnet")
-        for name in ("mlp-small", "cross-entropy-1024x50257", "executor", "compile"):
+        for name in ("mlp-small", "cross-entropy-1024x50257", "gpt2-124m", "executor", "compile"):
             self.assertIn(name, line)
+
+    def test_python_twins_know_every_step(self):
+        """Their sizes are a table of their own."""
+        sys.path.append(os.path.join(os.path.dirname(__file__), "../../bench/peers"))
+        import twin
+
+        line = self.refuse("--workload", "resnet", "resnet")
+        names = line.split("there are ")[1].strip().split(", ")
+        self.assertEqual([*twin.WORKLOADS, "executor", "compile"], names)
 
     def test_measuring_one(self):
         for option in ("--measure", "--measure-limit"):

@@ -32,15 +32,14 @@ std::vector<int> threads_of(const BenchOptions& options) {
   return {threads.begin(), threads.end()};
 }
 
-/// All that can be measured, in the order of the tables.
-std::vector<std::string> all_workloads() {
-  std::vector<std::string> names = bench::workload_names();
+/// These steps, and the figures: in the order of the tables.
+std::vector<std::string> with_figures(std::vector<std::string> names) {
   for (const std::string& name : figure_workloads()) names.push_back(name);
   return names;
 }
 
 void check_workloads(const char* option, const std::vector<std::string>& names) {
-  const std::vector<std::string> known = all_workloads();
+  const std::vector<std::string> known = with_figures(bench::workload_names());
   for (const std::string& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
     std::string all;
@@ -79,8 +78,9 @@ class Comparison {
   void run() {
     keep();
     std::cout << bench_header(machine_, options_) << std::flush;
-    const std::vector<std::string> workloads =
-        options_.workloads.empty() ? all_workloads() : options_.workloads;
+    const std::vector<std::string> workloads = options_.workloads.empty()
+                                                   ? with_figures(bench::default_workload_names())
+                                                   : options_.workloads;
     for (const std::string& workload : workloads) {
       if (gives_figures(workload)) {
         for (FigureRow& row : measure_figure_rows(options_, workload, threads_of(options_))) {

@@ -25,6 +25,7 @@ Json product_json(const bench::Limit::Row& row) {
           {"transpose_a", product.transpose_a},
           {"transpose_b", product.transpose_b},
           {"count", product.count},
+          {"batch", product.batch},
           {"ms", row.time.ms},
           {"gflop_s", product.flops() / row.time.ms / 1e6},
           {"choice", row.time.choice}};

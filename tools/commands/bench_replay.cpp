@@ -84,7 +84,7 @@ void report(const std::string& name, const bench::TileTimes& times,
 int replay_bench(const BenchOptions& options) {
   std::cout << to_string(this_machine()) << '\n';
   for (const std::string& name :
-       options.workloads.empty() ? bench::workload_names() : options.workloads) {
+       options.workloads.empty() ? bench::default_workload_names() : options.workloads) {
     const std::unique_ptr<bench::Workload> workload = bench::make_workload(name);
     workload->options.tuning = load_tuning(options.tuning);
     report(name, bench::measure_tiles(*workload, options.seconds), options.replay);

@@ -38,7 +38,7 @@ struct TrainOptions {
   std::string trace;
   bool check_finite = false;
   std::uint64_t memory_budget = 0;  ///< bytes, 0 for no limit
-  std::string tuning;  ///< a file of `tune`; empty for none, here and below
+  std::string tuning;               ///< a file of `tune`; empty for none, here and below
 };
 
 /// `train --model gpt`. Sizes that are not given are those of the model's name; the vocabulary is
@@ -115,7 +115,7 @@ struct GradcheckCommandOptions {
 };
 
 struct BenchOptions {
-  std::vector<std::string> workloads;  ///< empty for all
+  std::vector<std::string> workloads;  ///< empty for all but those of seconds a step
   std::vector<int> threads;            ///< empty for 1 and all cores
   std::string peers;                   ///< a folder of programs; empty for none
   std::string json;

@@ -44,7 +44,7 @@ class TextLine {
 };
 
 /// Widths that the tables of `bench` share.
-inline constexpr int kNameWidth = 26;
+inline constexpr int kNameWidth = 36;
 inline constexpr int kPeerWidth = 38;
 
 }  // namespace gradmill

@@ -161,16 +161,16 @@ std::int64_t gpt_parameter_count(const GptConfig& config) {
   return count;
 }
 
-Gpt::Gpt(const GptConfig& config, std::int64_t batch_size, std::int64_t sequence_length,
-         double initial_std, DType dtype)
-    : batch(batch_size), length(sequence_length) {
+GptValues add_gpt(Graph& graph, const GptConfig& config, std::int64_t batch, std::int64_t length,
+                  double initial_std, DType dtype) {
   check_gpt_config(config);
   check(batch >= 1, "a GPT's batch must be at least 1, got ", batch);
   check(length >= 1 && length <= config.context, "a GPT with context ", config.context,
         " takes 1 to as many tokens, got ", length);
   Builder build(graph, config, initial_std, dtype);
-  tokens = graph.input("tokens", {batch, length}, DType::i64);
-  targets = graph.input("targets", {batch, length}, DType::i64);
+  GptValues gpt{.batch = batch, .length = length};
+  gpt.tokens = graph.input("tokens", {batch, length}, DType::i64);
+  gpt.targets = graph.input("targets", {batch, length}, DType::i64);
 
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(length));
   std::iota(numbers.begin(), numbers.end(), 0);
@@ -178,7 +178,7 @@ Gpt::Gpt(const GptConfig& config, std::int64_t batch_size, std::int64_t sequence
   const Value wte = build.weight("wte.weight", config.vocab, config.width);
   const Value wpe = build.weight("wpe.weight", config.context, config.width);
   Value x =
-      add(embedding(tokens, wte, {}, "wte"), embedding(positions, wpe, {}, "wpe"), "embedded");
+      add(embedding(gpt.tokens, wte, {}, "wte"), embedding(positions, wpe, {}, "wpe"), "embedded");
   x = build.drop(x, "dropout");
   for (std::int64_t layer = 0; layer < config.layers; ++layer) {
     x = build.layer(x, cat("h.", layer));
@@ -186,11 +186,17 @@ Gpt::Gpt(const GptConfig& config, std::int64_t batch_size, std::int64_t sequence
   x = build.norm(x, "ln_f");
 
   const Value head = config.tied ? wte : build.weight("lm_head.weight", config.vocab, config.width);
-  loss = linear_cross_entropy(x, head, targets, {}, "loss");
-  logits = linear(x, head, {}, "logits");
-  place = graph.input("place", {1}, DType::i64);
-  const Value last = embedding(place, reshape(x, {batch * length, config.width}), {}, "last");
-  next = linear(last, head, {}, "next");
+  gpt.loss = linear_cross_entropy(x, head, gpt.targets, {}, "loss");
+  gpt.logits = linear(x, head, {}, "logits");
+  gpt.place = graph.input("place", {1}, DType::i64);
+  const Value last = embedding(gpt.place, reshape(x, {batch * length, config.width}), {}, "last");
+  gpt.next = linear(last, head, {}, "next");
+  return gpt;
+}
+
+Gpt::Gpt(const GptConfig& config, std::int64_t batch, std::int64_t length, double initial_std,
+         DType dtype) {
+  static_cast<GptValues&>(*this) = add_gpt(graph, config, batch, length, initial_std, dtype);
 }
 
 }  // namespace gradmill

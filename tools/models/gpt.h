@@ -50,31 +50,39 @@ std::vector<GptParameter> gpt_parameters(const GptConfig& config);
 /// How many numbers these are.
 std::int64_t gpt_parameter_count(const GptConfig& config);
 
-/// The graph for batches of one size: each token gets, from itself and those before it, the logits
-/// of what comes next. Graphs of one config share parameters, whatever their batch and length.
+/// What of a graph a GPT consists of, for batches of one size: each token gets, from itself and
+/// those before it, the logits of what comes next. Graphs of one config share parameters, whatever
+/// their batch and length.
 ///
 /// A token's embedding plus its position's goes through `layers` times
 ///   x += c_proj(self_attention(c_attn(ln_1(x)))),   x += c_proj(gelu_tanh(c_fc(ln_2(x)))),
 /// then ln_f and the product with lm_head.weight, or wte.weight where they are tied.
-struct Gpt {
+struct GptValues {
   static constexpr double kInitialStd = 0.02;
 
-  /// Weights start as N(0, initial_std), biases as 0, norms as the identity; f64 is for comparisons
-  /// and gradient checks, as files hold f32. An `initial_std` of 0
-  /// saves drawing what is then loaded. Throws Error as check_gpt_config, for a batch below 1, and
-  /// for a length that is not 1 to `context`.
-  Gpt(const GptConfig& config, std::int64_t batch, std::int64_t length,
-      double initial_std = kInitialStd, DType dtype = DType::f32);
-
-  std::int64_t batch;
-  std::int64_t length;
-  Graph graph;
+  std::int64_t batch = 0;
+  std::int64_t length = 0;
   Value tokens;   ///< i64 [batch, length]
   Value targets;  ///< i64 [batch, length], what follows each token; only the loss reads it
   Value loss;     ///< scalar, the mean cross-entropy; has no logits in memory
   Value logits;   ///< [batch, length, vocab]
   Value place;    ///< i64 [1], row * length + position; only `next` reads it
   Value next;     ///< [1, vocab], the logits of that place alone
+};
+
+/// Adds one to a graph. Weights start as N(0, initial_std), biases as 0, norms as the identity; f64
+/// is for comparisons and gradient checks, as files hold f32. An `initial_std` of 0 saves drawing
+/// what is then loaded. Throws Error as check_gpt_config, for a batch below 1, and for a length
+/// that is not 1 to `context`.
+GptValues add_gpt(Graph& graph, const GptConfig& config, std::int64_t batch, std::int64_t length,
+                  double initial_std = GptValues::kInitialStd, DType dtype = DType::f32);
+
+/// A GPT with a graph of its own, and arguments as of `add_gpt`.
+struct Gpt : GptValues {
+  Gpt(const GptConfig& config, std::int64_t batch, std::int64_t length,
+      double initial_std = kInitialStd, DType dtype = DType::f32);
+
+  Graph graph;
 };
 
 }  // namespace gradmill
