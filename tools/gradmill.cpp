@@ -1,10 +1,7 @@
 // The gradmill command: options in, a command run.
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
 #include <initializer_list>
-#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,261 +13,13 @@
 
 #include "commands/commands.h"
 #include "guarded.h"
-#include "models/gpt.h"
+#include "options/checks.h"
+#include "options/shared.h"
+#include "options/train.h"
 #include "workloads/workload.h"
 
 namespace gradmill {
 namespace {
-
-constexpr int kMaxEpochs = 1'000'000;
-constexpr int kMaxThreads = 1024;
-constexpr int kMaxRounds = 1000;
-constexpr double kLeastSeconds = 1e-3;
-constexpr double kMaxSeconds = 1e5;
-constexpr double kMaxTuneSeconds = 100;
-constexpr int kMaxSteps = 1'000'000;
-
-// The parser turns numbers that are too large into the largest, which is therefore refused.
-// Products of sizes in this range may still overflow: shapes check that.
-constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max() - 1;
-const CLI::Range kPositive(std::int64_t{1}, kLargest);
-
-// The parser would take a leading zero for octal, and say of 1.5 that it is out of range.
-const CLI::Validator kWhole(
-    [](std::string& text) -> std::string {
-      const std::size_t first = text.find_first_not_of("+-");
-      if (first == std::string::npos || first > 1 ||
-          text.find_first_not_of("0123456789", first) != std::string::npos) {
-        return "needs a whole number, got '" + text + "'";
-      }
-      const std::size_t digits = std::min(text.find_first_not_of('0', first), text.size() - 1);
-      text.erase(first, digits - first);
-      return {};
-    },
-    "");
-
-// An unset variable of a script must not pass for "no file".
-const CLI::Validator kPath(
-    [](std::string& text) -> std::string { return text.empty() ? "needs a path, got ''" : ""; },
-    "");
-
-// Before the parser, which would take -1 for the largest number of bytes.
-const CLI::Validator kBytes(
-    [](std::string& text) -> std::string {
-      return text.find_first_of("0123456789") == 0
-                 ? ""
-                 : cat("needs bytes, as 512MiB, got '", text, "'");
-    },
-    "");
-
-const CLI::Validator kBandwidth(
-    [](std::string& text) -> std::string {
-      double value = 0;
-      const bool known = CLI::detail::lexical_cast(text, value);
-      return known && value > 0 && std::isfinite(value)
-                 ? ""
-                 : cat("needs GB/s above 0, got '", text, "'");
-    },
-    "");
-
-// The parser's own ranges have room for NaN.
-const CLI::Validator kTemperature(
-    [](std::string& text) -> std::string {
-      double value = 0;
-      const bool known = CLI::detail::lexical_cast(text, value);
-      return known && value >= 0 && std::isfinite(value)
-                 ? ""
-                 : cat("needs a number of at least 0, got '", text, "'");
-    },
-    "");
-
-CLI::Validator seconds_to(double most) {
-  return {[most](std::string& text) -> std::string {
-            double value = 0;
-            const bool known = CLI::detail::lexical_cast(text, value);
-            return known && value >= kLeastSeconds && value <= most
-                       ? ""
-                       : cat("needs seconds from ", kLeastSeconds, " to ", most, ", got '", text,
-                             "'");
-          },
-          ""};
-}
-
-void add_model(CLI::App& app, ModelOptions& options) {
-  app.add_option("--model", options.model, "Model: mlp")
-      ->check(CLI::IsMember({"mlp"}))
-      ->capture_default_str();
-  app.add_option("--hidden", options.hidden, "Sizes of the hidden layers")
-      ->delimiter(',')
-      ->check(kPositive)
-      ->transform(kWhole)
-      ->capture_default_str();
-  app.add_option("--batch", options.batch, "Images a step")
-      ->check(kPositive)
-      ->transform(kWhole)
-      ->capture_default_str();
-}
-
-void add_optimizer(CLI::App& app, OptimizerOptions& options) {
-  app.add_option("--optimizer", options.name, "Optimizer: sgd or adamw")
-      ->check(CLI::IsMember({"sgd", "adamw"}))
-      ->capture_default_str();
-  app.add_option("--lr", options.lr, "Learning rate [1e-3 for adamw, 0.1 for sgd]");
-  app.add_option("--momentum", options.momentum, "Momentum of sgd [0]");
-  app.add_option("--weight-decay", options.weight_decay,
-                 "Weight decay [0.01 for adamw, 0 for sgd]");
-}
-
-// A workload brings its own.
-void exclude_model(CLI::App& app) {
-  for (const char* option :
-       {"--model", "--hidden", "--batch", "--optimizer", "--lr", "--momentum", "--weight-decay"}) {
-    app.get_option("--workload")->excludes(app.get_option(option));
-  }
-}
-
-void add_data(CLI::App& app, std::string& data) {
-  app.add_option("--data", data, "Folder with the four IDX files, .gz or not")
-      ->capture_default_str();
-}
-
-void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "Threads [all cores that the process may use]")
-      ->check(CLI::Range(1, kMaxThreads))
-      ->transform(kWhole);
-}
-
-void add_tuning(CLI::App& app, std::string& tuning) {
-  app.add_option("--tuning", tuning, "Do products as this file of `gradmill tune` says")
-      ->check(kPath);
-}
-
-void add_seed(CLI::App& app, std::uint64_t& seed, const char* what) {
-  app.add_option("--seed", seed, what)
-      ->check(CLI::Range(std::uint64_t{0}, static_cast<std::uint64_t>(kLargest)))
-      ->transform(kWhole)
-      ->capture_default_str();
-}
-
-void add_train(CLI::App& app, TrainOptions& options) {
-  add_model(app, options.model);
-  std::vector<std::string> models = gpt_names();
-  models.insert(models.begin(), {"mlp", "gpt"});
-  app.remove_option(app.get_option("--model"));
-  app.add_option(
-         "--model", options.model.model,
-         "mlp on images; on text gpt (gpt-char where flags say nothing else), or another by "
-         "name: gpt-char, gpt-mini, gpt2-124m")
-      ->check(CLI::IsMember(models))
-      ->capture_default_str();
-  add_data(app, options.data);
-  app.add_option("--epochs", options.epochs, "Passes over the training images")
-      ->check(CLI::Range(1, kMaxEpochs))
-      ->transform(kWhole)
-      ->capture_default_str();
-  add_optimizer(app, options.optimizer);
-  app.add_option(
-         "--schedule", options.schedule,
-         "Learning rate: linear falls to zero (gpt: to --min-lr), constant stays, cosine is "
-         "for gpt [linear; gpt: cosine]")
-      ->check(CLI::IsMember({"linear", "constant", "cosine"}));
-  add_threads(app, options.threads);
-  add_seed(app, options.seed,
-           "For initial values, the order of the images, dropout, and where text is read");
-  app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
-      ->check(kPath);
-  app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
-  app.add_option("--trace", options.trace,
-                 "Write when every tile ran here, for Perfetto; compressed if the name ends in .gz")
-      ->check(kPath);
-  app.add_flag("--check-finite", options.check_finite,
-               "Stop at the first node that gives a NaN or infinity");
-  app.add_option("--memory-budget", options.memory_budget,
-                 "Bytes for parameters, optimizer state and everything planned, as 512MiB: results "
-                 "are computed twice rather than kept where it takes that [no limit]")
-      ->transform(CLI::AsSizeValue(false))
-      ->transform(kBytes)
-      ->check(kPositive);
-  add_tuning(app, options.tuning);
-}
-
-void add_train_gpt(CLI::App& app, TrainGptOptions& options) {
-  // What these say of images is something else for text.
-  app.get_option("--batch")->description(cat("Images a step; gpt: rows [", options.batch, "]"));
-  app.get_option("--weight-decay")
-      ->description(
-          cat("Weight decay [0.01 for adamw, 0 for sgd; gpt: ", options.weight_decay, "]"));
-  const auto whole = [&](const char* name, auto& value, const char* what) {
-    return app.add_option(name, value, what)->check(kPositive)->transform(kWhole)->group("GPT");
-  };
-  const auto number = [&](const char* name, double& value, const char* what) {
-    app.add_option(name, value, what)->check(kTemperature)->capture_default_str()->group("GPT");
-  };
-  app.add_option("--text", options.text,
-                 "Files whose bytes are the tokens; the last tenth of all "
-                 "is for validation")
-      ->check(kPath)
-      ->group("GPT");
-  whole("--layers", options.layers, "Layers [of the model's name]");
-  whole("--width", options.width, "Numbers a token [of the model's name]");
-  whole("--heads", options.heads, "Attention heads, which divide the width [of the model's name]");
-  whole("--context", options.context, "Tokens seen at once [of the model's name]");
-  app.add_flag("--tied", options.tied, "Logits by the weight of the embedding")->group("GPT");
-  number("--dropout", options.dropout, "Part of the numbers dropped after each branch");
-  whole("--steps", options.steps, "Updates")->capture_default_str();
-  whole("--micro-batches", options.micro_batches, "Batches whose mean gradient makes an update")
-      ->capture_default_str();
-  app.add_option("--warmup", options.warmup, "Steps in which the learning rate rises")
-      ->check(CLI::NonNegativeNumber)
-      ->transform(kWhole)
-      ->capture_default_str()
-      ->group("GPT");
-  number("--min-lr", options.min_lr, "Learning rate at the end");
-  number("--beta1", options.beta1, "Decay of AdamW's first moment");
-  number("--beta2", options.beta2, "Decay of AdamW's second moment");
-  number("--clip", options.clip, "Norm that gradients are cut to, 0 for none");
-  whole("--eval-every", options.eval_every, "Steps between validations")->capture_default_str();
-  whole("--sample", options.sample_every,
-        "Print text of the model's every so many steps, and at "
-        "the end");
-  whole("--save-every", options.save_every, "Steps between writes of --save [the end alone]");
-  app.add_option("--load", options.load, "Go on from a file of --save")->check(kPath)->group("GPT");
-}
-
-// The options that the other kinds of model have must not be given.
-void check_unused(const CLI::App& app, const std::string& model,
-                  std::initializer_list<const char*> options) {
-  for (const char* option : options) {
-    check(app.count(option) == 0, option, " is not for --model ", model);
-  }
-}
-
-int run_train(const CLI::App& app, TrainOptions& options, TrainGptOptions& gpt) {
-  const std::string& model = options.model.model;
-  if (model == "mlp") {
-    check_unused(app, model,
-                 {"--text", "--layers", "--width", "--heads", "--context", "--tied", "--dropout",
-                  "--steps", "--micro-batches", "--warmup", "--min-lr", "--beta1", "--beta2",
-                  "--clip", "--eval-every", "--sample", "--save-every", "--load"});
-    check(options.schedule != "cosine", "--schedule cosine is not for --model mlp");
-    return train(options);
-  }
-  check_unused(app, model,
-               {"--hidden", "--data", "--epochs", "--optimizer", "--momentum", "--metrics"});
-  gpt.model = model;
-  if (app.count("--batch") > 0) gpt.batch = options.model.batch;
-  if (app.count("--schedule") > 0) gpt.schedule = options.schedule;
-  gpt.lr = options.optimizer.lr.value_or(gpt.lr);
-  gpt.weight_decay = options.optimizer.weight_decay.value_or(gpt.weight_decay);
-  gpt.threads = options.threads;
-  gpt.seed = options.seed;
-  gpt.save = options.save;
-  gpt.trace = options.trace;
-  gpt.check_finite = options.check_finite;
-  gpt.memory_budget = options.memory_budget;
-  gpt.tuning = options.tuning;
-  return train_gpt(gpt);
-}
 
 void add_eval(CLI::App& app, EvalOptions& options) {
   app.add_option("--load", options.load, "Parameters, as safetensors")->required();
@@ -297,7 +46,7 @@ void add_generate(CLI::App& app, GenerateOptions& options) {
       ->capture_default_str();
   app.add_option("--temperature", options.temperature,
                  "Divides the logits; 0 always takes the most likely token")
-      ->check(kTemperature)
+      ->check(kAtLeastZero)
       ->capture_default_str();
   app.add_option("--top-k", options.top_k, "Draw among so many of the likeliest tokens [all]")
       ->check(kPositive)
@@ -428,11 +177,9 @@ int run(int argc, char** argv) {
          "Messages on stderr: trace, debug, info, warn, error, off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
 
-  TrainOptions train_options;
+  TrainCommand train_command;
   CLI::App& train_app = *app.add_subcommand("train", "Train a model on images, or on text");
-  add_train(train_app, train_options);
-  TrainGptOptions train_gpt_options;
-  add_train_gpt(train_app, train_gpt_options);
+  add_train(train_app, train_command);
 
   EvalOptions eval_options;
   CLI::App& eval_app = *app.add_subcommand("eval", "Evaluate saved parameters on the test images");
@@ -485,7 +232,7 @@ int run(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     throw Error(error.what());
   }
-  if (train_app.parsed()) return run_train(train_app, train_options, train_gpt_options);
+  if (train_app.parsed()) return run_train(train_app, train_command);
   if (eval_app.parsed()) return eval(eval_options);
   if (generate_app.parsed()) return generate(generate_options);
   if (plan_app.parsed()) return plan(plan_options);

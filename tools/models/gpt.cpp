@@ -21,6 +21,7 @@ namespace gradmill {
 namespace {
 
 constexpr std::int64_t kMlpFactor = 4;
+constexpr std::int64_t kMostLayers = 10'000;
 
 const std::map<std::string, GptConfig>& configs() {
   static const std::map<std::string, GptConfig> configs = {
@@ -115,6 +116,8 @@ void check_gpt_config(const GptConfig& config) {
                                    {"context", config.context}}) {
     check(size >= 1, "a GPT's ", what, " must be at least 1, got ", size);
   }
+  check(config.layers <= kMostLayers, "a GPT has at most ", kMostLayers, " layers here, got ",
+        config.layers);
   check(config.width % config.heads == 0, "a GPT's heads divide its width, but ", config.heads,
         " do not divide ", config.width);
   check(config.dropout >= 0 && config.dropout < 1, "a GPT's dropout must be in [0, 1), got ",
@@ -168,7 +171,9 @@ GptValues add_gpt(Graph& graph, const GptConfig& config, std::int64_t batch, std
   check(length >= 1 && length <= config.context, "a GPT with context ", config.context,
         " takes 1 to as many tokens, got ", length);
   Builder build(graph, config, initial_std, dtype);
-  GptValues gpt{.batch = batch, .length = length};
+  GptValues gpt;
+  gpt.batch = batch;
+  gpt.length = length;
   gpt.tokens = graph.input("tokens", {batch, length}, DType::i64);
   gpt.targets = graph.input("targets", {batch, length}, DType::i64);
 
@@ -194,9 +199,9 @@ GptValues add_gpt(Graph& graph, const GptConfig& config, std::int64_t batch, std
   return gpt;
 }
 
-Gpt::Gpt(const GptConfig& config, std::int64_t batch, std::int64_t length, double initial_std,
+Gpt::Gpt(const GptConfig& config, std::int64_t rows, std::int64_t tokens_a_row, double initial_std,
          DType dtype) {
-  static_cast<GptValues&>(*this) = add_gpt(graph, config, batch, length, initial_std, dtype);
+  static_cast<GptValues&>(*this) = add_gpt(graph, config, rows, tokens_a_row, initial_std, dtype);
 }
 
 }  // namespace gradmill
