@@ -3,6 +3,7 @@
 // The training steps that are measured, as plain data: the one place that names them and their
 // sizes. Needs no library, so that a peer's program can read it as well.
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct GptSizes {
   std::int64_t heads = 0;
   std::int64_t context = 0;
   bool tied = false;
+  std::size_t memory_mib = 0;  ///< budget of the session; 0 for none
 };
 
 /// f32 throughout; labels and tokens are i64.
@@ -67,8 +69,8 @@ inline std::vector<Spec> specs() {
       {"cross-entropy-65536x10", Family::cross_entropy, 65536, {10}},
       {"cross-entropy-8192x1000", Family::cross_entropy, 8192, {1000}},
       {"cross-entropy-1024x50257", Family::cross_entropy, 1024, {50257}},
-      {"gpt-char", Family::gpt, 4, {}, Update::adamw, {256, 256, 6, 384, 6, 256, false}},
-      {"gpt-mini", Family::gpt, 8, {}, Update::adamw, {128, 8192, 4, 256, 4, 128, false}},
+      {"gpt-char", Family::gpt, 4, {}, Update::adamw, {256, 256, 6, 384, 6, 256, false, 240}},
+      {"gpt-mini", Family::gpt, 8, {}, Update::adamw, {128, 8192, 4, 256, 4, 128, false, 150}},
       {"gpt2-124m", Family::gpt, 4, {}, Update::adamw, {64, 50257, 12, 768, 12, 1024, true}, true},
       {"attention-1024", Family::attention, 1024, {8, 64}},
       {"linear_cross_entropy-1024x768x50257",

@@ -93,6 +93,7 @@ class Builder {
     fed<std::int64_t>(model.targets, token);
     workload_.options.loss = model.loss;
     workload_.options.optimizer = optimizer_of(spec_.update);
+    workload_.options.memory_budget = sizes.memory_mib << 20U;
 
     const std::int64_t rows = spec_.rows * sizes.length;
     const auto layers = static_cast<int>(sizes.layers);
