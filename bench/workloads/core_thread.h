@@ -5,14 +5,13 @@
 #include <future>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace gradmill::bench {
 
 /// A thread that stays on one core and does what it is handed, one thing after the other.
 class CoreThread {
  public:
-  /// `core` is one of `allowed_cores`. Throws Failure when the thread cannot be kept there.
+  /// `core` is one of `affinity_cpus`. Throws Failure when the thread cannot be kept there.
   explicit CoreThread(int core);
   ~CoreThread();
   CoreThread(const CoreThread&) = delete;
@@ -31,8 +30,5 @@ class CoreThread {
   bool over_ = false;
   std::thread thread_;
 };
-
-/// The numbers of the cores that this process may run on, in ascending order.
-std::vector<int> allowed_cores();
 
 }  // namespace gradmill::bench

@@ -80,35 +80,44 @@ class Compiler {
     std::vector<int> numbers;  // the new one of each buffer
   };
 
-  Layout layout(const Plan& derived, const Precedence& precedence) const {
-    Layout result{derived, {}};
+  Layout layout(Plan plan, const Precedence& precedence) const {
+    Layout result{std::move(plan), {}};
     result.numbers = write_in_place(result.plan, precedence, in_place_);
     plan_memory(result.plan, precedence);
     return result;
   }
 
+  void adopt(Layout layout) {
+    plan_ = std::move(layout.plan);
+    renumber(layout.numbers);
+  }
+
   // Holds steps back only where that saves memory worth it, and no more than the budget asks for.
   void lay_out() {
     const Precedence precedence = derive_predecessors(plan_);
+    const std::size_t enough = std::min(options_.arena_budget, kWorthSaving);
+    // Small even without reuse: there is nothing to compare with, so no copy is needed.
+    if (plan_.unshared_bytes <= enough) return adopt(layout(std::move(plan_), precedence));
     Layout best = layout(plan_, precedence);
     const auto try_with = [&](auto&& hold_back) {
       Plan held = plan_;
       hold_back(held);
-      Layout found = layout(held, Precedence(held.steps));
+      const Precedence order(held.steps);
+      Layout found = layout(std::move(held), order);
       if (found.plan.arena_bytes < best.plan.arena_bytes) best = std::move(found);
     };
-    if (best.plan.arena_bytes > std::min(options_.arena_budget, kWorthSaving)) {
-      const Layout free = best;
+    if (best.plan.arena_bytes > enough) {
+      Layout free = best;
       try_with([&](Plan& held) { add_gates(held, precedence, kLookahead); });
       const bool fits = free.plan.arena_bytes <= options_.arena_budget;
-      if (fits && free.plan.arena_bytes - best.plan.arena_bytes < kWorthSaving) best = free;
+      if (fits && free.plan.arena_bytes - best.plan.arena_bytes < kWorthSaving)
+        best = std::move(free);
     }
     if (best.plan.arena_bytes > options_.arena_budget) {
       try_with([&](Plan& held) { add_gates(held, precedence, 0); });
     }
     if (best.plan.arena_bytes > options_.arena_budget) try_with(chain_steps);
-    plan_ = std::move(best.plan);
-    renumber(best.numbers);
+    adopt(std::move(best));
   }
 
   int add_buffer(PlanBuffer buffer) {

@@ -30,7 +30,6 @@ double seconds(const Node& node, const Nodes& nodes) {
 
 // Nodes that are alike: the same layer of every block, say.
 struct Group {
-  std::string key;
   std::vector<int> nodes;
   double seconds = 0;  // of all
 };
@@ -93,7 +92,6 @@ class Search {
       const double cost = seconds(node, graph_.nodes());
       const std::string key = cat(node.op->name(), ' ', node.outputs[0], ' ', cost);
       Group& group = groups[key];
-      group.key = key;
       group.nodes.push_back(i);
       group.seconds += cost;
     }

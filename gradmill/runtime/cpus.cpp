@@ -16,22 +16,6 @@ namespace {
 
 constexpr double kNoQuota = std::numeric_limits<double>::infinity();
 
-int affinity_cpus() {
-  // The kernel's mask may be wider than cpu_set_t: grow until it fits.
-  for (int cpus = CPU_SETSIZE; cpus <= (1 << 20); cpus *= 2) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
-    if (set == nullptr) break;
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
-    const bool ok = sched_getaffinity(0, bytes, set) == 0;
-    const bool too_small = !ok && errno == EINVAL;
-    const int count = ok ? CPU_COUNT_S(bytes, set) : 0;
-    CPU_FREE(set);
-    if (ok) return count;
-    if (!too_small) break;
-  }
-  return static_cast<int>(std::thread::hardware_concurrency());
-}
-
 double cores(double quota, double period) {
   return quota > 0 && period > 0 ? quota / period : kNoQuota;
 }
@@ -89,10 +73,30 @@ double cgroup_quota(const std::string& membership, const std::string& root) {
   return smallest;
 }
 
+std::vector<int> affinity_cpus() {
+  std::vector<int> numbers;
+  // The kernel's mask may be wider than cpu_set_t: grow until it fits.
+  for (int cpus = CPU_SETSIZE; cpus <= (1 << 20); cpus *= 2) {
+    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(cpus));
+    if (set == nullptr) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(cpus));
+    const bool ok = sched_getaffinity(0, bytes, set) == 0;
+    const bool too_small = !ok && errno == EINVAL;
+    for (int cpu = 0; ok && cpu < cpus; ++cpu) {
+      if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, set)) numbers.push_back(cpu);
+    }
+    CPU_FREE(set);
+    if (!too_small) break;
+  }
+  return numbers;
+}
+
 int allowed_cpus() {
   std::ifstream file("/proc/self/cgroup");
   const std::string membership(std::istreambuf_iterator<char>(file), {});
-  const int cpus = std::max(1, affinity_cpus());
+  const auto affine = static_cast<int>(affinity_cpus().size());
+  const int cpus =
+      std::max(1, affine > 0 ? affine : static_cast<int>(std::thread::hardware_concurrency()));
   const double quota = std::ceil(cgroup_quota(membership, "/sys/fs/cgroup"));
   return quota < cpus ? std::max(1, static_cast<int>(quota)) : cpus;
 }

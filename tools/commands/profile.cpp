@@ -72,7 +72,7 @@ class Runner {
 class Migration {
  public:
   Migration(ProfiledModel& model, SessionOptions options) : runner_(model, std::move(options), 1) {
-    const std::vector<int> cores = bench::allowed_cores();
+    const std::vector<int> cores = affinity_cpus();
     if (cores.size() < 2) return;
     for (std::size_t i = 0; i < 2; ++i) {
       threads_[i] = std::make_unique<bench::CoreThread>(cores[i]);
