@@ -1,13 +1,12 @@
 #include <gradmill/graph/autodiff.h>
 
 #include <algorithm>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <gradmill/graph/accumulate.h>
 #include <gradmill/graph/graph.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/short_list.h>
 
 namespace gradmill {
 namespace {
@@ -16,19 +15,24 @@ using Key = Node::Edge;
 
 Key key_of(const Value& value) { return {value.node(), value.output()}; }
 
-struct Hash {
-  std::size_t operator()(const Key& key) const {
-    return static_cast<std::size_t>(key.node) * 8 + static_cast<std::size_t>(key.output);
-  }
-};
-
 class Backward {
  public:
   Backward(Graph& graph, std::span<const Value> outputs, std::span<const Value> wrt)
       : graph_(graph), depends_(graph.nodes().size(), false) {
-    for (const Value& value : wrt) wanted_.insert(key_of(value));
     int last = -1;
     for (const Value& output : outputs) last = std::max(last, output.node());
+    places_.reserve(static_cast<std::size_t>(last) + 2);
+    places_.push_back(0);
+    for (int index = 0; index <= last; ++index) {
+      const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
+      places_.push_back(places_.back() + node.outputs.size());
+    }
+    wanted_.assign(places_.back(), false);
+    contributions_.resize(places_.back());
+    last_ = last;
+    for (const Value& value : wrt) {
+      if (value.node() <= last) wanted_[place_of(key_of(value))] = true;
+    }
     // Only nodes between wrt and outputs can carry a gradient that somebody asked for.
     for (int index = 0; index <= last; ++index) {
       const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
@@ -36,10 +40,9 @@ class Backward {
         if (needs(node, i)) depends_[static_cast<std::size_t>(index)] = true;
       }
     }
-    last_ = last;
   }
 
-  void add(Key key, Value gradient) { contributions_[key].push_back(gradient); }
+  void add(Key key, Value gradient) { contributions_[place_of(key)].push_back(gradient); }
 
   void run() {
     for (int index = last_; index >= 0; --index) {
@@ -55,17 +58,21 @@ class Backward {
   }
 
  private:
+  std::size_t place_of(Key key) const {
+    return places_[static_cast<std::size_t>(key.node)] + static_cast<std::size_t>(key.output);
+  }
+
   bool needs(const Node& node, int i) const {
     const Node::Edge& edge = node.inputs[static_cast<std::size_t>(i)];
     return node.op->differentiable(i) &&
-           (wanted_.contains(edge) || depends_[static_cast<std::size_t>(edge.node)]);
+           (wanted_[place_of(edge)] || depends_[static_cast<std::size_t>(edge.node)]);
   }
 
   // What flowed back into a value; summed once, for the node's own gradient and for the caller.
   Value total(Key key) {
-    const auto found = contributions_.find(key);
-    if (found == contributions_.end()) return {};
-    std::vector<Value>& terms = found->second;
+    if (key.node > last_) return {};
+    auto& terms = contributions_[place_of(key)];
+    if (terms.empty()) return {};
     if (terms.size() > 1) {
       const std::string& name = graph_.nodes()[static_cast<std::size_t>(key.node)].name;
       const Graph::Scope scope(graph_, Phase::backward, name + ".grad.");
@@ -76,24 +83,23 @@ class Backward {
 
   void visit(int index) {
     const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
-    std::vector<Value> outputs;
-    std::vector<Value> upstream;
+    ShortList<Value, 4> outputs;
+    ShortList<Value, 4> upstream;
     bool reached = false;
     for (int output = 0; output < static_cast<int>(node.outputs.size()); ++output) {
-      outputs.emplace_back(&graph_, index, output);
+      outputs.push_back({&graph_, index, output});
       upstream.push_back(total({index, output}));
       reached = reached || upstream.back();
     }
     if (!reached) return;
-    std::vector<Value> inputs;
-    const auto needed = std::make_unique<bool[]>(node.inputs.size());
+    ShortList<Value, 4> inputs;
+    ShortList<bool, 8> needed;
     for (int i = 0; i < static_cast<int>(node.inputs.size()); ++i) {
       const Node::Edge& edge = node.inputs[static_cast<std::size_t>(i)];
-      inputs.emplace_back(&graph_, edge.node, edge.output);
-      needed[static_cast<std::size_t>(i)] = needs(node, i);
+      inputs.push_back({&graph_, edge.node, edge.output});
+      needed.push_back(needs(node, i));
     }
-    const std::vector<Value> results = gradient_of(
-        node, {inputs, outputs, upstream, std::span<const bool>(needed.get(), node.inputs.size())});
+    const std::vector<Value> results = gradient_of(node, {inputs, outputs, upstream, needed});
     check(results.size() == inputs.size(), node.op->name(), " '", node.name,
           "': its gradient gave ", results.size(), " values for ", inputs.size(), " inputs");
     for (std::size_t i = 0; i < results.size(); ++i) {
@@ -115,9 +121,10 @@ class Backward {
   }
 
   Graph& graph_;
-  std::vector<bool> depends_;  // one a node: a wanted value flows into it
-  std::unordered_set<Key, Hash> wanted_;
-  std::unordered_map<Key, std::vector<Value>, Hash> contributions_;
+  std::vector<bool> depends_;        // one a node: a wanted value flows into it
+  std::vector<std::size_t> places_;  // one a node up to the last, and the end: its first value's
+  std::vector<bool> wanted_;         // one a value
+  std::vector<ShortList<Value, 2>> contributions_;  // likewise
   int last_ = -1;
 };
 

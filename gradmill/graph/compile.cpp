@@ -23,9 +23,12 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 std::string describe(std::span<const Type> inputs, std::span<const Type> outputs) {
   std::string text;
+  text.reserve(20 * (inputs.size() + outputs.size()));  // enough for most
   const auto list = [&](std::span<const Type> types) {
-    for (std::size_t i = 0; i < types.size(); ++i)
-      text += (i > 0 ? ", " : "") + to_string(types[i]);
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      if (i > 0) text += ", ";
+      text += to_string(types[i]);
+    }
   };
   list(inputs);
   if (!outputs.empty()) text += " -> ";
@@ -51,6 +54,8 @@ class Compiler {
 
   Compiled run(const std::vector<Value>& roots) {
     for (const Value& root : roots) is_root_[at(root.node())] = true;
+    plan_.steps.reserve(nodes_.size());
+    plan_.buffers.reserve(nodes_.size());
     for (const int index : execution_order(nodes_, options_.check_finite)) {
       const Node& node = nodes_[at(index)];
       if (node.kind == NodeKind::op) {
@@ -150,11 +155,8 @@ class Compiler {
   }
 
   void add_op(int index, const Node& node) {
-    std::vector<Type> inputs;
-    std::vector<int> input_buffers;
-    inputs.reserve(node.inputs.size());
-    input_buffers.reserve(node.inputs.size());
-    buffers_[at(index)].reserve(node.outputs.size());
+    ShortList<Type, 8> inputs;
+    decltype(PlanStep::inputs) input_buffers;
     for (const Node::Edge& edge : node.inputs) {
       inputs.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
       input_buffers.push_back(buffers_[at(edge.node)][at(edge.output)]);
@@ -179,8 +181,8 @@ class Compiler {
     }
   }
 
-  void add_steps(int index, const Node& node, const std::vector<Type>& inputs,
-                 const std::vector<int>& input_buffers) {
+  void add_steps(int index, const Node& node, std::span<const Type> inputs,
+                 const decltype(PlanStep::inputs)& input_buffers) {
     std::shared_ptr<const Kernel> kernel;
     const auto start = Clock::now();
     try {
@@ -196,8 +198,7 @@ class Compiler {
     step.phase = node.phase;
     step.kernel = kernel;
     step.inputs = input_buffers;
-    step.outputs = buffers_[at(index)];
-    step.writes.reserve(step.outputs.size() + node.op->mutates().size() + 1);
+    for (const int buffer : buffers_[at(index)]) step.outputs.push_back(buffer);
     step.writes = step.outputs;
     for (const int i : node.op->mutates()) step.writes.push_back(input_buffers[at(i)]);
     if (kernel->workspace_bytes() > 0) {
@@ -300,9 +301,9 @@ class Compiler {
   const Nodes& nodes_;
   const Parameters& parameters_;
   CompileOptions options_;
-  std::vector<std::vector<int>> buffers_;  // one a node, one an output
-  std::vector<bool> is_root_;              // one a node
-  std::vector<int> copies_;                // one a node: the buffer that keeps its result, or -1
+  std::vector<ShortList<int, 2>> buffers_;  // one a node, one an output
+  std::vector<bool> is_root_;               // one a node
+  std::vector<int> copies_;                 // one a node: the buffer that keeps its result, or -1
   std::vector<InPlaceWish> in_place_;
   Plan plan_;
   Compiled result_;

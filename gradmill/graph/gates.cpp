@@ -33,7 +33,7 @@ std::vector<int> longest_path_of(const Plan& plan) {
 }
 
 void add_edge(Plan& plan, int before, int after) {
-  std::vector<int>& list = plan.steps[at(after)].predecessors;
+  auto& list = plan.steps[at(after)].predecessors;
   const auto place = std::ranges::lower_bound(list, before);
   if (place == list.end() || *place != before) list.insert(place, before);
 }

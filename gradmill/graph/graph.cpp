@@ -32,6 +32,11 @@ std::vector<std::byte> filled(double value, const Type& type) {
   return filled(static_cast<std::int64_t>(value), count);
 }
 
+bool is_source(const Node& node) {
+  return node.kind == NodeKind::input || node.kind == NodeKind::parameter ||
+         node.kind == NodeKind::state;
+}
+
 }  // namespace
 
 Graph::Scope::Scope(Graph& graph, Phase phase, std::string prefix)
@@ -53,11 +58,11 @@ Graph::Transaction::~Transaction() {
   if (--graph_.transactions_ == 0 && kept_) graph_.numbered_.clear();
   if (kept_) return;
   for (std::size_t i = nodes_; i < graph_.nodes_.size(); ++i) {
-    if (graph_.nodes_[i].kind != NodeKind::op) graph_.sources_.erase(graph_.nodes_[i].name);
+    if (is_source(graph_.nodes_[i])) graph_.sources_.erase(graph_.nodes_[i].name);
   }
   graph_.nodes_.resize(nodes_);
   for (std::size_t i = numbered_; i < graph_.numbered_.size(); ++i) {
-    --graph_.name_uses_[graph_.numbered_[i]];
+    --*graph_.numbered_[i];
   }
   graph_.numbered_.resize(numbered_);
 }
@@ -95,11 +100,17 @@ Value Graph::source(Node node) {
                      : node.kind == NodeKind::parameter ? "parameter"
                                                         : "state";
   check(!node.name.empty(), kind, ": a name is needed");
+  if (!sources_known_) find_sources();
   check(!sources_.contains(node.name), kind, " '", node.name,
         "': the name is taken by another input or parameter");
   const int index = static_cast<int>(nodes_.size());
-  sources_.emplace(node.name, index);
   nodes_.push_back(std::move(node));
+  try {
+    sources_.emplace(nodes_.back().name, index);
+  } catch (...) {
+    nodes_.pop_back();
+    throw;
+  }
   return {this, index, 0};
 }
 
@@ -131,7 +142,8 @@ Value Graph::constant_bytes(std::span<const std::byte> bytes, Type type) {
 std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Value> inputs,
                               std::string name) {
   check(op != nullptr, "a null op was added");
-  const std::string default_name = name.empty() ? prefix_ + std::string(op->name()) : "";
+  std::string default_name;
+  if (name.empty()) default_name.append(prefix_).append(op->name());
   Node node;
   node.name = name.empty() ? numbered(default_name) : std::move(name);
   node.phase = phase_;
@@ -139,7 +151,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
   const auto check_node = [&](bool condition, const auto&... message) {
     check(condition, op->name(), " '", node.name, "': ", message...);
   };
-  std::vector<Type> types;
+  ShortList<Type, 4> types;
   types.reserve(inputs.size());
   node.inputs.reserve(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -175,7 +187,7 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
                "aliases() names input ", i, ", which has not the bytes of the one output");
   }
   node.op = std::move(op);
-  if (!default_name.empty()) count_name(default_name);
+  if (!default_name.empty()) count_name(std::move(default_name));
   const int index = static_cast<int>(nodes_.size());
   std::vector<Value> results;
   results.reserve(node.outputs.size());
@@ -187,9 +199,16 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
 }
 
 Value Graph::find(std::string_view name) const {
-  const auto found = sources_.find(std::string(name));
-  if (found == sources_.end()) return {};
-  return {const_cast<Graph*>(this), found->second, 0};
+  const auto value = [&](int index) { return Value(const_cast<Graph*>(this), index, 0); };
+  if (sources_known_) {
+    const auto found = sources_.find(name);
+    return found == sources_.end() ? Value() : value(found->second);
+  }
+  for (int index = 0; index < static_cast<int>(nodes_.size()); ++index) {
+    const Node& node = nodes_[static_cast<std::size_t>(index)];
+    if (is_source(node) && node.name == name) return value(index);
+  }
+  return {};
 }
 
 Nodes Graph::release() {
@@ -198,33 +217,36 @@ Nodes Graph::release() {
 }
 
 void Graph::reset(Nodes nodes) {
-  std::unordered_map<std::string, int> sources;
   for (int index = 0; index < static_cast<int>(nodes.size()); ++index) {
     const Node& node = nodes[static_cast<std::size_t>(index)];
     for (const Node::Edge& edge : node.inputs) {
       check(edge.node >= 0 && edge.node < index, "node ", index, " '", node.name, "' reads node ",
             edge.node, ", which is not before it: the graph has a cycle");
     }
-    if (node.kind == NodeKind::input || node.kind == NodeKind::parameter ||
-        node.kind == NodeKind::state) {
-      sources.emplace(node.name, index);
-    }
   }
   nodes_ = std::move(nodes);
-  sources_ = std::move(sources);
+  sources_.clear();
+  sources_known_ = false;
 }
 
-std::string Graph::numbered(std::string name) const {
-  const auto uses = name_uses_.find(name);
-  if (uses != name_uses_.end() && uses->second > 0) {
-    name.append("_").append(std::to_string(uses->second + 1));
+void Graph::find_sources() {
+  for (int index = 0; index < static_cast<int>(nodes_.size()); ++index) {
+    const Node& node = nodes_[static_cast<std::size_t>(index)];
+    if (is_source(node)) sources_.emplace(node.name, index);
   }
-  return name;
+  sources_known_ = true;
 }
 
-void Graph::count_name(const std::string& name) {
-  ++name_uses_[name];
-  if (transactions_ > 0) numbered_.push_back(name);
+std::string Graph::numbered(const std::string& name) const {
+  const auto uses = name_uses_.find(name);
+  if (uses == name_uses_.end() || uses->second == 0) return name;
+  return cat(name, '_', uses->second + 1);
+}
+
+void Graph::count_name(std::string name) {
+  int& uses = name_uses_[std::move(name)];
+  if (transactions_ > 0) numbered_.push_back(&uses);
+  ++uses;
 }
 
 }  // namespace gradmill

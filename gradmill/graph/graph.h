@@ -15,6 +15,7 @@
 #include <gradmill/graph/op.h>
 #include <gradmill/graph/value.h>
 #include <gradmill/runtime/plan.h>
+#include <gradmill/runtime/short_list.h>
 
 namespace gradmill {
 
@@ -28,12 +29,12 @@ struct Node {
     friend bool operator==(const Edge&, const Edge&) = default;
   };
   NodeKind kind = NodeKind::op;
-  std::string name;
   Phase phase = Phase::forward;
-  bool updates = false;          ///< whether the op mutates any input
+  bool updates = false;  ///< whether the op mutates any input
+  std::string name;
   std::shared_ptr<const Op> op;  ///< for NodeKind::op
-  std::vector<Edge> inputs;
-  std::vector<Type> outputs;
+  ShortList<Edge, 6> inputs;     // of which an update has many
+  ShortList<Type, 1> outputs;
   std::shared_ptr<const Initializer> initializer;          ///< for parameters
   std::shared_ptr<const std::vector<std::byte>> constant;  ///< for constants
 };
@@ -127,14 +128,18 @@ class GRADMILL_API Graph {
  private:
   Value constant_bytes(std::span<const std::byte> bytes, Type type);
   Value source(Node node);
-  std::string numbered(std::string name) const;
-  void count_name(const std::string& name);
+  void find_sources();
+  std::string numbered(const std::string& name) const;
+  void count_name(std::string name);
 
   Nodes nodes_;
-  std::unordered_map<std::string, int> sources_;    // inputs, parameters and states by name
+  // Inputs, parameters and states by name: the nodes' own names, which stay where they are. Made
+  // when one is added; after a `reset` that is mostly never.
+  std::unordered_map<std::string_view, int> sources_;
+  bool sources_known_ = true;
   std::unordered_map<std::string, int> name_uses_;  // for numbering default names
   int transactions_ = 0;                            // that live
-  std::vector<std::string> numbered_;               // default names given since the first began
+  std::vector<int*> numbered_;  // of the default names given since the first began: their uses
   Phase phase_ = Phase::forward;
   std::string prefix_;
 };

@@ -1,11 +1,12 @@
 #include <gradmill/graph/merge_equal.h>
 
-#include <algorithm>
+#include <bit>
 #include <numeric>
 #include <string>
 #include <string_view>
 #include <typeinfo>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
@@ -49,30 +50,51 @@ bool computes_same(const Node& a, const Node& b) {
          first.attributes() == second.attributes();
 }
 
+// Nodes by their hash, in two blocks of memory.
+class Table {
+ public:
+  explicit Table(std::size_t nodes)
+      : buckets_(std::bit_ceil(nodes + 1), -1), entries_(nodes, {.hash = 0, .next = -1}) {}
+
+  /// The first of that hash for which `same` holds, or -1 and `node` is added.
+  template <class Same>
+  int find_or_add(std::size_t hash, int node, Same&& same) {
+    // The upper bits are the better mixed.
+    int& bucket = buckets_[(hash >> 32U) & (buckets_.size() - 1)];
+    for (int other = bucket; other >= 0; other = entries_[at(other)].next) {
+      if (entries_[at(other)].hash == hash && same(other)) return other;
+    }
+    entries_[at(node)] = {hash, std::exchange(bucket, node)};
+    return -1;
+  }
+
+ private:
+  struct Entry {
+    std::size_t hash;
+    int next;  // of the same bucket, or -1
+  };
+  std::vector<int> buckets_;
+  std::vector<Entry> entries_;  // one a node
+};
+
 }  // namespace
 
 void merge_equal(Nodes& nodes, std::vector<bool>& live, std::vector<Node::Edge>& roots) {
-  std::unordered_multimap<std::size_t, int> seen;
+  Table seen(nodes.size());
   std::vector<int> twin(nodes.size());  // the node whose outputs stand for this one's
   std::iota(twin.begin(), twin.end(), 0);
   for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
     Node& node = nodes[at(i)];
     for (Node::Edge& edge : node.inputs) edge.node = twin[at(edge.node)];
     if (!live[at(i)] || !mergeable(node)) continue;
-    const std::size_t hash = hash_of(node);
-    const auto [begin, end] = seen.equal_range(hash);
-    const auto equal = std::find_if(begin, end, [&](const auto& entry) {
-      return computes_same(nodes[at(entry.second)], node);
-    });
-    if (equal == end) {
-      seen.emplace(hash, i);
-      continue;
-    }
-    twin[at(i)] = equal->second;
+    const int equal = seen.find_or_add(
+        hash_of(node), i, [&](int other) { return computes_same(nodes[at(other)], node); });
+    if (equal < 0) continue;
+    twin[at(i)] = equal;
     live[at(i)] = false;
     if (log_enabled(LogLevel::debug)) {
-      log(LogLevel::debug, cat("rewrite: '", node.name, "' computes the same as '",
-                               nodes[at(equal->second)].name, "'"));
+      log(LogLevel::debug,
+          cat("rewrite: '", node.name, "' computes the same as '", nodes[at(equal)].name, "'"));
     }
   }
   for (Node::Edge& root : roots) root.node = twin[at(root.node)];

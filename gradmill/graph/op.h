@@ -9,6 +9,7 @@
 
 #include <gradmill/graph/value.h>
 #include <gradmill/runtime/kernel.h>
+#include <gradmill/runtime/short_list.h>
 #include <gradmill/runtime/tensor.h>
 #include <gradmill/runtime/tuning.h>
 
@@ -52,10 +53,10 @@ struct Absorption {
 struct Absorbed {
   std::shared_ptr<const Op> op;
   /// Consumer inputs that the new op takes after all of the producer's.
-  std::vector<int> extra_inputs;
+  ShortList<int, 4> extra_inputs;
   /// What the new op's outputs are: an output k of the producer as k, of the consumer as -1 - k.
   /// A producer output that is not listed must have no other reader.
-  std::vector<int> outputs;
+  ShortList<int, 4> outputs;
 };
 
 /// The extension point: what a node computes. An Op is immutable and may be shared by nodes.

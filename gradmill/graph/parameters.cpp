@@ -22,7 +22,7 @@ std::string list(const std::vector<std::string>& names) {
 Parameters::Parameters(const Graph& graph, std::uint64_t seed) {
   for (const Node& node : graph.nodes()) {
     if (node.kind != NodeKind::parameter) continue;
-    const Type& type = node.outputs.at(0);
+    const Type& type = node.outputs[0];
     Variable variable{type, Arena(type.bytes())};
     if (node.initializer) {
       node.initializer->fill(type, variable.bytes.data(), seed, node.name);
@@ -70,11 +70,19 @@ void Parameters::save_training(const std::string& path,
                                std::map<std::string, std::string> metadata) const {
   const std::shared_lock lock(mutex_);
   std::vector<NamedTensor> all = tensors();
-  for (const auto& [name, state] : state_) {
-    all.push_back({cat(kStatePrefix, name), {state.type, state.bytes.data()}});
+  for (const auto& [name, state] : in_order(state_)) {
+    all.push_back({cat(kStatePrefix, name), {state->type, state->bytes.data()}});
   }
   metadata["step"] = std::to_string(step_);
   write_safetensors(path, all, metadata);
+}
+
+// By name, as files and messages list them.
+std::map<std::string_view, const Parameters::Variable*> Parameters::in_order(
+    const Variables& variables) {
+  std::map<std::string_view, const Variable*> ordered;
+  for (const auto& [name, variable] : variables) ordered.emplace(name, &variable);
+  return ordered;
 }
 
 std::vector<NamedTensor> Parameters::tensors() const {
@@ -87,12 +95,12 @@ std::vector<NamedTensor> Parameters::tensors() const {
 void Parameters::load(const std::string& path) {
   const SafetensorsFile file(path);
   std::string problems;
-  for (const auto& [name, variable] : variables_) {
+  for (const auto& [name, variable] : in_order(variables_)) {
     const TensorView* tensor = file.find(name);
     if (tensor == nullptr) {
-      problems += cat("\n  '", name, "' ", variable.type, ": not in the file");
-    } else if (tensor->type != variable.type) {
-      problems += cat("\n  '", name, "' ", variable.type, ": the file has ", tensor->type);
+      problems += cat("\n  '", name, "' ", variable->type, ": not in the file");
+    } else if (tensor->type != variable->type) {
+      problems += cat("\n  '", name, "' ", variable->type, ": the file has ", tensor->type);
     }
   }
   for (const NamedTensor& tensor : file.tensors()) {
@@ -100,11 +108,11 @@ void Parameters::load(const std::string& path) {
       problems += cat("\n  '", tensor.name, "' ", tensor.tensor.type, ": no such parameter");
     }
   }
-  for (const auto& [name, state] : state_) {
+  for (const auto& [name, state] : in_order(state_)) {
     const TensorView* tensor = file.find(cat(kStatePrefix, name));
-    if (tensor != nullptr && tensor->type != state.type) {
+    if (tensor != nullptr && tensor->type != state->type) {
       problems +=
-          cat("\n  optimizer state '", name, "' ", state.type, ": the file has ", tensor->type);
+          cat("\n  optimizer state '", name, "' ", state->type, ": the file has ", tensor->type);
     }
   }
   if (const auto step = file.metadata().find("step"); step != file.metadata().end()) {
@@ -130,6 +138,7 @@ void Parameters::load_state(const SafetensorsFile& file) {
   for (const NamedTensor& tensor : file.tensors()) {
     if (!tensor.name.starts_with(kStatePrefix)) continue;
     const std::string name = tensor.name.substr(kStatePrefix.size());
+    if (contains(name)) continue;  // no name is in both
     const Type& type = tensor.tensor.type;
     // What a session will ask for may not be there yet.
     Variable& state = state_.try_emplace(name, Variable{type, Arena(type.bytes())}).first->second;
@@ -142,7 +151,8 @@ void Parameters::load_state(const SafetensorsFile& file) {
 
 void* Parameters::address(std::string_view name) const {
   const std::shared_lock lock(mutex_);
-  for (const auto* variables : {&variables_, &state_}) {
+  // There is more state than parameters, and no name is in both.
+  for (const auto* variables : {&state_, &variables_}) {
     if (const auto found = variables->find(name); found != variables->end()) {
       return found->second.bytes.data();
     }
@@ -152,9 +162,9 @@ void* Parameters::address(std::string_view name) const {
 
 void Parameters::ensure_state(const std::string& name, const Type& type) {
   const std::unique_lock lock(mutex_);
-  check(!contains(name), "optimizer state '", name, "': a parameter has this name");
   const auto found = state_.find(name);
   if (found == state_.end()) {
+    check(!contains(name), "optimizer state '", name, "': a parameter has this name");
     state_.emplace(name, Variable{type, Arena(type.bytes())});
     return;
   }

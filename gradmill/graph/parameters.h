@@ -1,13 +1,16 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <gradmill/graph/graph.h>
@@ -76,14 +79,24 @@ class GRADMILL_API Parameters {
     Type type;
     Arena bytes;
   };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>()(name);
+    }
+  };
+  // A session asks for each name several times.
+  using Variables = std::unordered_map<std::string, Variable, Hash, std::equal_to<>>;
+
+  static std::map<std::string_view, const Variable*> in_order(const Variables& variables);
   void assign_bytes(std::string_view name, DType dtype, std::span<const std::byte> bytes);
   const Variable& at(std::string_view name) const;
   std::vector<NamedTensor> tensors() const;
   void load_state(const SafetensorsFile& file);
 
   std::vector<std::string> names_;
-  std::map<std::string, Variable, std::less<>> variables_;
-  std::map<std::string, Variable, std::less<>> state_;
+  Variables variables_;
+  Variables state_;
   std::atomic<std::uint64_t> step_ = 0;
   mutable std::shared_mutex mutex_;
 };

@@ -29,20 +29,21 @@ class Rewriter {
 
   void drop_dead() {
     std::vector<bool> reached(nodes_.size(), false);
-    std::vector<int> pending;
-    const auto reach = [&](int index) {
-      if (reached[at(index)]) return;
-      reached[at(index)] = true;
-      pending.push_back(index);
-    };
-    for (const Edge& root : roots_) reach(root.node);
-    for (int i = 0; i < size(); ++i) {
-      if (live_[at(i)] && nodes_[at(i)].updates) reach(i);
-    }
-    while (!pending.empty()) {
-      const int index = pending.back();
-      pending.pop_back();
-      for (const Edge& edge : nodes_[at(index)].inputs) reach(edge.node);
+    for (const Edge& root : roots_) reached[at(root.node)] = true;
+    // What a node reads is mostly before it, so that one way back through memory meets all.
+    for (int i = size() - 1; i >= 0; --i) {
+      if (live_[at(i)] && nodes_[at(i)].updates) reached[at(i)] = true;
+      if (!reached[at(i)]) continue;
+      pending_.assign(1, i);
+      while (!pending_.empty()) {
+        const int index = pending_.back();
+        pending_.pop_back();
+        for (const Edge& edge : nodes_[at(index)].inputs) {
+          if (reached[at(edge.node)]) continue;
+          reached[at(edge.node)] = true;
+          if (edge.node > i) pending_.push_back(edge.node);
+        }
+      }
     }
     const auto dropped = std::ranges::count(live_, true) - std::ranges::count(reached, true);
     if (dropped > 0) log(LogLevel::debug, cat("rewrite: dropped ", dropped, " dead nodes"));
@@ -61,6 +62,36 @@ class Rewriter {
 
   // The live nodes in an order in which inputs come first, close to the one they were added in.
   Nodes finish(std::vector<Edge>& roots) {
+    renamed_.assign(nodes_.size(), -1);
+    Nodes result = in_order_ ? without_dead() : sorted();
+    roots = roots_;
+    for (Edge& root : roots) root.node = renamed_[at(root.node)];
+    return result;
+  }
+
+ private:
+  int size() const { return static_cast<int>(nodes_.size()); }
+
+  // What it reads has its new number already.
+  void renumber(int index, int number) {
+    for (Edge& edge : nodes_[at(index)].inputs) edge.node = renamed_[at(edge.node)];
+    renamed_[at(index)] = number;
+  }
+
+  // Moves the live nodes together.
+  Nodes without_dead() {
+    int count = 0;
+    for (int i = 0; i < size(); ++i) {
+      if (!live_[at(i)]) continue;
+      renumber(i, count);
+      if (count < i) nodes_[at(count)] = std::move(nodes_[at(i)]);
+      ++count;
+    }
+    nodes_.resize(at(count));
+    return std::move(nodes_);
+  }
+
+  Nodes sorted() {
     std::vector<std::pair<int, int>> edges;
     std::vector<int> waiting(nodes_.size(), 0);
     std::priority_queue<int, std::vector<int>, std::greater<>> ready;
@@ -73,34 +104,21 @@ class Rewriter {
       if (waiting[at(i)] == 0) ready.push(i);
     }
     const Lists consumers(edges, nodes_.size());
-    std::vector<int> renamed(nodes_.size(), -1);
     Nodes result;
     while (!ready.empty()) {
       const int index = ready.top();
       ready.pop();
-      renamed[at(index)] = static_cast<int>(result.size());
-      Node& node = result.emplace_back(std::move(nodes_[at(index)]));
-      for (Edge& edge : node.inputs) edge.node = renamed[at(edge.node)];
+      renumber(index, static_cast<int>(result.size()));
+      result.push_back(std::move(nodes_[at(index)]));
       for (const int consumer : consumers[index]) {
         if (--waiting[at(consumer)] == 0) ready.push(consumer);
       }
     }
-    roots = roots_;
-    for (Edge& root : roots) root.node = renamed[at(root.node)];
     return result;
   }
 
- private:
-  int size() const { return static_cast<int>(nodes_.size()); }
-
   void find_readers() {
     readers_.assign(nodes_.size(), {});
-    std::vector<std::size_t> counts(nodes_.size(), 0);
-    for (int i = 0; i < size(); ++i) {
-      if (!live_[at(i)]) continue;
-      for (const Edge& edge : nodes_[at(i)].inputs) ++counts[at(edge.node)];
-    }
-    for (std::size_t i = 0; i < counts.size(); ++i) readers_[i].reserve(counts[i]);
     for (int i = 0; i < size(); ++i) {
       if (!live_[at(i)]) continue;
       for (const Edge& edge : nodes_[at(i)].inputs) add_reader(edge.node, i);
@@ -114,13 +132,13 @@ class Rewriter {
   }
 
   void add_reader(int node, int reader) {
-    std::vector<int>& readers = readers_[at(node)];
+    auto& readers = readers_[at(node)];
     const auto place = std::ranges::lower_bound(readers, reader);
     if (place == readers.end() || *place != reader) readers.insert(place, reader);
   }
 
   void drop_reader(int node, int reader) {
-    std::vector<int>& readers = readers_[at(node)];
+    auto& readers = readers_[at(node)];
     const auto place = std::ranges::lower_bound(readers, reader);
     if (place != readers.end() && *place == reader) readers.erase(place);
   }
@@ -140,8 +158,8 @@ class Rewriter {
   }
 
   bool try_fuse(int producer, int consumer) {
-    const Node& first = nodes_[at(producer)];
-    const Node& second = nodes_[at(consumer)];
+    Node& first = nodes_[at(producer)];
+    Node& second = nodes_[at(consumer)];
     find_types(first.inputs, first_types_);
     find_types(second.inputs, second_types_);
     from_producer_.clear();
@@ -153,12 +171,10 @@ class Rewriter {
     if (!absorbed || !allowed(producer, consumer, *absorbed)) return false;
 
     Node fused;
-    const Node& named = second.updates ? second : first;
-    fused.name = named.name;
+    Node& named = second.updates ? second : first;
     fused.phase = named.phase;
     fused.op = absorbed->op;
     fused.updates = !fused.op->mutates().empty();
-    fused.inputs.reserve(first.inputs.size() + absorbed->extra_inputs.size());
     fused.inputs = first.inputs;
     for (const int i : absorbed->extra_inputs) fused.inputs.push_back(second.inputs[at(i)]);
     try {
@@ -172,12 +188,13 @@ class Rewriter {
       log(LogLevel::debug, cat("rewrite: ", first.op->name(), " '", first.name, "' absorbs ",
                                second.op->name(), " '", second.name, "'"));
     }
+    fused.name = std::move(named.name);
     replace(producer, consumer, std::move(fused), absorbed->outputs);
     return true;
   }
 
   // Puts `fused` in the place of both. It takes the consumer's number.
-  void replace(int producer, int consumer, Node fused, const std::vector<int>& outputs) {
+  void replace(int producer, int consumer, Node fused, std::span<const int> outputs) {
     for (const int gone : {producer, consumer}) {
       for (const Edge& edge : nodes_[at(gone)].inputs) drop_reader(edge.node, gone);
     }
@@ -194,6 +211,7 @@ class Rewriter {
     for (const int reader : std::exchange(readers_[at(producer)], {})) add_reader(consumer, reader);
     for (const int reader : readers_[at(consumer)]) {
       std::ranges::for_each(nodes_[at(reader)].inputs, redirect);
+      in_order_ = in_order_ && reader > consumer;
     }
     if (const auto moved = roots_of_.extract(producer)) {
       std::vector<int>& roots = roots_of_[consumer];
@@ -229,10 +247,8 @@ class Rewriter {
       }
     }
     // What the consumer takes from elsewhere must not itself wait for the producer.
-    std::vector<int> others;
-    for (const int i : absorbed.extra_inputs) {
-      others.push_back(nodes_[at(consumer)].inputs[at(i)].node);
-    }
+    ShortList<int, 4> others;
+    for (const int i : absorbed.extra_inputs) others.push_back(second.inputs[at(i)].node);
     return !reaches(producer, consumer, others);
   }
 
@@ -245,39 +261,40 @@ class Rewriter {
   }
 
   // Whether one of `targets` is `from`, or waits for it other than by way of `consumer`.
-  bool reaches(int from, int consumer, const std::vector<int>& targets) {
+  bool reaches(int from, int consumer, std::span<const int> targets) {
+    if (targets.empty()) return false;
     std::int64_t last = -1;
     for (const int target : targets) last = std::max(last, ranks_[at(target)]);
     ++visits_;
     visited_[at(consumer)] = visits_;
-    std::vector<int> pending = {from};
-    while (!pending.empty()) {
-      const int next = pending.back();
-      pending.pop_back();
+    pending_.assign(1, from);
+    while (!pending_.empty()) {
+      const int next = pending_.back();
+      pending_.pop_back();
       if (std::ranges::find(targets, next) != targets.end()) return true;
       for (const int reader : readers_[at(next)]) {
         if (ranks_[at(reader)] > last || visited_[at(reader)] == visits_) continue;
         visited_[at(reader)] = visits_;
-        pending.push_back(reader);
+        pending_.push_back(reader);
       }
     }
     return false;
   }
 
   void raise_readers(int index) {
-    std::vector<int> pending = {index};
-    while (!pending.empty()) {
-      const int next = pending.back();
-      pending.pop_back();
+    pending_.assign(1, index);
+    while (!pending_.empty()) {
+      const int next = pending_.back();
+      pending_.pop_back();
       for (const int reader : readers_[at(next)]) {
         if (ranks_[at(reader)] > ranks_[at(next)]) continue;
         ranks_[at(reader)] = ranks_[at(next)] + 1;
-        pending.push_back(reader);
+        pending_.push_back(reader);
       }
     }
   }
 
-  void find_types(const std::vector<Edge>& edges, std::vector<Type>& types) const {
+  void find_types(std::span<const Edge> edges, std::vector<Type>& types) const {
     types.clear();
     for (const Edge& edge : edges) types.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
   }
@@ -285,9 +302,13 @@ class Rewriter {
   Nodes nodes_;
   std::vector<Edge> roots_;
   std::vector<bool> live_;
+  bool in_order_ = true;      // whether all nodes read smaller numbers only
+  std::vector<int> renamed_;  // by `finish`
+
+  std::vector<int> pending_;  // of a search; kept for its memory
 
   // For fusing.
-  std::vector<std::vector<int>> readers_;  // one a node, in ascending order
+  std::vector<ShortList<int, 4>> readers_;  // one a node, in ascending order
   std::unordered_map<int, std::vector<int>> roots_of_;
   std::vector<std::int64_t> ranks_;  // greater than those of all inputs; bounds searches
   std::vector<int> visited_;         // the last search that came by

@@ -12,7 +12,7 @@ namespace gradmill {
 Precedence derive_predecessors(Plan& plan) {
   struct Uses {
     int writer = -1;
-    std::vector<int> readers;  // since the last write
+    ShortList<int, 4> readers;  // since the last write
   };
   std::vector<Uses> uses(plan.buffers.size());
   std::vector<int> fallible;  // those that no other fallible step follows
@@ -110,6 +110,7 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
   // The last stands between what may fail and the updates.
   const int gate = static_cast<int>(count);
   std::vector<std::pair<int, int>> edges;
+  edges.reserve(2 * count);
   std::vector<int> waiting(count + 1, 0);
   const auto order = [&](int before, int after) {
     edges.emplace_back(before, after);
@@ -117,24 +118,25 @@ std::vector<int> execution_order(const Nodes& nodes, bool all_fallible) {
   };
   const std::vector<int> owners = owners_of(nodes);
   const std::vector<bool> updated = updated_in(nodes);
-  std::vector<std::vector<int>> readers(count);  // of the bytes of what is updated
+  std::vector<std::pair<int, int>> reads;  // of the bytes of what is updated
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
     for (const Node::Edge& edge : node.inputs) {
       order(edge.node, i);
-      const auto owner = static_cast<std::size_t>(owners[static_cast<std::size_t>(edge.node)]);
-      if (updated[owner] && !node.updates) readers[owner].push_back(i);
+      const int owner = owners[static_cast<std::size_t>(edge.node)];
+      if (updated[static_cast<std::size_t>(owner)] && !node.updates) reads.emplace_back(owner, i);
     }
     if (node.op != nullptr && !node.updates && (all_fallible || node.op->fallible())) {
       order(i, gate);
     }
   }
+  const Lists readers(reads, count);
   for (int i = 0; i < static_cast<int>(count); ++i) {
     const Node& node = nodes[static_cast<std::size_t>(i)];
     if (!node.updates) continue;
     for (const int input : node.op->mutates()) {
       const int variable = node.inputs[static_cast<std::size_t>(input)].node;
-      for (const int reader : readers[static_cast<std::size_t>(variable)]) order(reader, i);
+      for (const int reader : readers[variable]) order(reader, i);
     }
     if (waiting[count] > 0) order(gate, i);
   }

@@ -98,7 +98,7 @@ struct Session::Impl {
   };
   std::vector<Input> inputs;
   std::vector<int> input_of;  // one a node of the user's graph: index into inputs, or -1
-  std::vector<std::pair<std::string, Type>> parameter_of;  // likewise; an empty name for others
+  std::vector<std::string> parameter_of;  // likewise: its name, or an empty one
 
   std::shared_ptr<const Plan> plan;
   std::unique_ptr<Executor> executor;
@@ -125,8 +125,7 @@ Session::Impl::Impl(const Graph& user_graph, SessionOptions session_options)
   for (const Node& node : graph.nodes()) {
     input_of.push_back(node.kind == NodeKind::input ? static_cast<int>(inputs.size()) : -1);
     if (node.kind == NodeKind::input) inputs.push_back({node.name, node.outputs[0]});
-    parameter_of.emplace_back(node.kind == NodeKind::parameter ? node.name : "",
-                              node.outputs.empty() ? Type{} : node.outputs[0]);
+    parameter_of.push_back(node.kind == NodeKind::parameter ? node.name : std::string());
   }
   parameters = choose_parameters();
 
@@ -268,9 +267,9 @@ void Session::Impl::add_update() {
   const std::vector<const Optimizer*> optimizers = choose_optimizers(trained);
   const std::vector<Value> gradient = gradients(loss, std::span<const Value>(trained));
   const auto state = [&](const Value& parameter, std::string_view kind, const Type& type) {
-    const std::string name = cat(parameter.name(), '.', kind);
+    std::string name = cat(parameter.name(), '.', kind);
     parameters->ensure_state(name, type);
-    return graph.state(name, type);
+    return graph.state(std::move(name), type);
   };
   const UpdateForm form{.accumulates = options.micro_batches > 1,
                         .scaled = options.gradient_scaling != nullptr};
@@ -281,10 +280,19 @@ void Session::Impl::add_update() {
     }
   }
   const Value scale = form.scaled ? add_scale(gradient, sums) : Value();
+  // All parameters that follow an optimizer share its op.
+  struct Update {
+    std::shared_ptr<const Op> op;
+    std::vector<std::string> state;
+  };
+  std::unordered_map<const Optimizer*, Update> updates;
+  std::vector<Value> arguments;
   for (std::size_t i = 0; i < trained.size(); ++i) {
     const Optimizer& optimizer = *optimizers[i];
-    std::vector<Value> arguments = {trained[i], gradient[i]};
-    for (const std::string& kind : optimizer.state()) {
+    Update& update = updates[&optimizer];
+    if (update.op == nullptr) update = {optimizer.update(form), optimizer.state()};
+    arguments = {trained[i], gradient[i]};
+    for (const std::string& kind : update.state) {
       arguments.push_back(state(trained[i], kind, trained[i].type()));
     }
     if (optimizer.counts_updates()) {
@@ -295,7 +303,7 @@ void Session::Impl::add_update() {
     if (form.accumulates) arguments.push_back(sums[i]);
     if (form.scaled) arguments.push_back(scale);
     const Graph::Scope scope(graph, Phase::update, "");
-    graph.add(optimizer.update(form), arguments, cat(trained[i].name(), ".", optimizer.name()));
+    graph.add(update.op, arguments, cat(trained[i].name(), ".", optimizer.name()));
   }
 }
 
@@ -378,8 +386,8 @@ TensorView Session::view(Value value) const {
       impl_->roots, [&](const Impl::Root& r) { return !r.gradient && r.value == value; });
   if (root == impl_->roots.end()) {
     const auto node = at(value.node());
-    if (node < impl_->parameter_of.size() && !impl_->parameter_of[node].first.empty()) {
-      return impl_->parameters->view(impl_->parameter_of[node].first);
+    if (node < impl_->parameter_of.size() && !impl_->parameter_of[node].empty()) {
+      return impl_->parameters->view(impl_->parameter_of[node]);
     }
     fail("fetch: '", value.name(), "' was not asked for: name it in SessionOptions::fetches");
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <optional>
 
 #include <gradmill/graph/graph.h>
@@ -13,6 +12,7 @@
 #include <gradmill/ops/gemm_batch.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/index.h>
+#include <gradmill/runtime/short_list.h>
 
 namespace gradmill {
 namespace {
@@ -184,9 +184,7 @@ class Matmul final : public Op {
     const Shape batch = form_.batch.value_or(broadcast_shapes(left.batch, right.batch));
     check(fits(left.batch, right.batch, batch), "a batch of ", batch, " does not follow from lhs ",
           a.shape, ", rhs ", b.shape);
-    std::vector<std::int64_t> sizes;
-    sizes.reserve(static_cast<std::size_t>(batch.rank()) + 2);
-    sizes.assign(batch.begin(), batch.end());
+    ShortList<std::int64_t, 6> sizes(batch.begin(), batch.end());
     if (!form_.lacks_m) sizes.push_back(form_.transpose_a ? left.columns : left.rows);
     if (!form_.lacks_n) sizes.push_back(form_.transpose_b ? right.rows : right.columns);
     return {a.dtype, Shape(sizes)};
@@ -209,10 +207,11 @@ class Matmul final : public Op {
   static constexpr int kParameter = 2;  // the input that an update changes; its state comes next
   int states() const { return epilogue_.update->states(); }
 
-  static std::vector<int> all_but(int input, std::span<const int> inputs) {
-    std::vector<int> rest(inputs.size());
-    std::iota(rest.begin(), rest.end(), 0);
-    std::erase(rest, input);
+  static ShortList<int, 4> all_but(int input, std::span<const int> inputs) {
+    ShortList<int, 4> rest;
+    for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
+      if (i != input) rest.push_back(i);
+    }
     return rest;
   }
 
@@ -260,7 +259,7 @@ class Matmul final : public Op {
 
   Form form_;
   Epilogue epilogue_;
-  std::vector<int> mutates_;
+  ShortList<int, 4> mutates_;
 };
 
 }  // namespace

@@ -127,9 +127,13 @@ template <class Options>
 class Update final : public UpdateOp {
  public:
   Update(const Options& options, const UpdateForm& form)
-      : options_(options), form_(form), states_(states_of(options)) {
+      : options_(options),
+        form_(form),
+        states_(states_of(options)),
+        update_(
+            staged(std::make_shared<UpdateOf<Options>>(options), form, counts_updates(options))) {
     // The gradient stands between the parameter and the rest.
-    for (const int i : element_update()->writes()) mutates_.push_back(i == 0 ? 0 : i + 1);
+    for (const int i : update_->writes()) mutates_.push_back(i == 0 ? 0 : i + 1);
   }
 
   std::string_view name() const override { return name_of(options_); }
@@ -152,17 +156,15 @@ class Update final : public UpdateOp {
   std::span<const int> mutates() const override { return mutates_; }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    return std::make_unique<UpdateKernel>(element_update(), context.inputs[0]);
+    return std::make_unique<UpdateKernel>(update_, context.inputs[0]);
   }
 
-  std::shared_ptr<const ElementUpdate> element_update() const override {
-    return staged(std::make_shared<UpdateOf<Options>>(options_), form_, counts_updates(options_));
-  }
+  std::shared_ptr<const ElementUpdate> element_update() const override { return update_; }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type>) const override {
     const double bytes = static_cast<double>(inputs[0].bytes());
     // Everything but the gradient is written back.
-    return {element_update()->flops_per_element() * static_cast<double>(inputs[0].shape.elements()),
+    return {update_->flops_per_element() * static_cast<double>(inputs[0].shape.elements()),
             bytes * (3 + 2 * states_ + 2 * form_.accumulates)};
   }
 
@@ -173,6 +175,7 @@ class Update final : public UpdateOp {
   Options options_;
   UpdateForm form_;
   int states_;
+  std::shared_ptr<const ElementUpdate> update_;
   std::vector<int> mutates_;
 };
 

@@ -10,6 +10,7 @@
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/flow.h>
 #include <gradmill/runtime/held_signals.h>
+#include <gradmill/runtime/lists.h>
 #include <gradmill/runtime/sequential_onednn.h>
 #include <gradmill/runtime/short_slice.h>
 #include <gradmill/runtime/task_order.h>
@@ -99,7 +100,7 @@ struct Executor::Impl : FlowBody {
   std::vector<BoundStep> steps;      // task by task; a task goes by the place of its first step
   std::vector<int> plan_order;       // of each of these its place in the plan
   std::vector<void*> bound_buffers;  // those of all steps
-  std::vector<std::vector<void**>> readers;  // one a buffer: what to patch when a feed is bound
+  std::vector<std::vector<void**>> readers;  // one a buffer: what to patch; empty but for feeds
   std::byte* scratch = nullptr;
   std::size_t scratch_stride = 0;
   int lanes = 1;
@@ -140,17 +141,16 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
     first_of.push_back(first);
     first += static_cast<int>(task.steps.size());
   }
-  std::vector<std::vector<int>> before(steps.size());
+  std::vector<std::pair<int, int>> before;
   std::vector<FlowTask> flow_tasks;
   flow_tasks.reserve(tasks.size());
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     flow_tasks.push_back({first_of[i], tasks[i].runners, tasks[i].urgency, tasks[i].predecessors});
     for (const int p : tasks[i].predecessors) {
-      before[static_cast<std::size_t>(first_of[i])].push_back(
-          first_of[static_cast<std::size_t>(p)]);
+      before.emplace_back(first_of[i], first_of[static_cast<std::size_t>(p)]);
     }
   }
-  order = std::make_unique<TaskOrder>(this, std::move(before));
+  order = std::make_unique<TaskOrder>(this, Lists(before, steps.size()), steps.size());
   flow = std::make_unique<Flow>(options.threads, flow_tasks, *this);
 }
 
@@ -178,7 +178,7 @@ void Executor::Impl::bind_steps(const std::vector<Task>& tasks) {
       for (const int buffer : step.inputs) {
         const auto at = static_cast<std::size_t>(buffer);
         bound_buffers.push_back(addresses[at]);
-        readers[at].push_back(&bound_buffers.back());
+        if (plan->buffers[at].place == Place::feed) readers[at].push_back(&bound_buffers.back());
       }
       for (const int buffer : step.outputs) {
         bound_buffers.push_back(addresses[static_cast<std::size_t>(buffer)]);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <gradmill/runtime/kernel.h>
+#include <gradmill/runtime/short_list.h>
 #include <gradmill/runtime/tensor.h>
 
 namespace gradmill {
@@ -44,11 +45,11 @@ struct PlanStep {
   std::shared_ptr<const Kernel> kernel;
   int kernel_phase = 0;
   std::int64_t tiles = 1;
-  std::vector<int> inputs;        ///< buffers, in the order of the op's inputs
-  std::vector<int> outputs;       ///< buffers, in the order of the op's outputs
-  std::vector<int> writes;        ///< every buffer written: outputs, mutated inputs, workspace
-  int workspace = -1;             ///< buffer, or -1
-  std::vector<int> predecessors;  ///< steps that must end first; each is smaller than this step
+  ShortList<int, 6> inputs;        ///< buffers, in the order of the op's inputs
+  ShortList<int, 6> outputs;       ///< buffers, in the order of the op's outputs
+  ShortList<int, 6> writes;        ///< every buffer written: outputs, mutated inputs, workspace
+  int workspace = -1;              ///< buffer, or -1
+  ShortList<int, 6> predecessors;  ///< steps that must end first; each is smaller than this step
   bool fallible = false;
   double flops = 0;
   double bytes_moved = 0;

@@ -25,7 +25,7 @@ std::string join(std::span<const std::int64_t> sizes) {
 Shape::Shape(std::initializer_list<std::int64_t> sizes)
     : Shape(std::span(sizes.begin(), sizes.size())) {}
 
-Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes.size())) {
+Shape::Shape(std::span<const std::int64_t> sizes) : sizes_(sizes.begin(), sizes.end()) {
   for (const std::int64_t size : sizes) {
     if (size <= 0) {
       fail("shape ", join(sizes), ": every size must be at least 1, got ", size);
@@ -35,11 +35,6 @@ Shape::Shape(std::span<const std::int64_t> sizes) : rank_(static_cast<int>(sizes
            " elements)");
     }
     elements_ *= size;
-  }
-  if (rank_ <= kShort) {
-    std::ranges::copy(sizes, short_.begin());
-  } else {
-    long_.assign(sizes.begin(), sizes.end());
   }
 }
 

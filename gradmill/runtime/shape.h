@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include <gradmill/runtime/export.h>
+#include <gradmill/runtime/short_list.h>
 
 namespace gradmill {
 
@@ -23,25 +22,18 @@ class GRADMILL_API Shape {
   Shape(std::initializer_list<std::int64_t> sizes);
   explicit Shape(std::span<const std::int64_t> sizes);
 
-  int rank() const { return rank_; }
+  int rank() const { return static_cast<int>(sizes_.size()); }
   std::int64_t operator[](int axis) const { return begin()[axis]; }
   std::int64_t elements() const { return elements_; }
   std::vector<std::int64_t> sizes() const { return {begin(), end()}; }
-  const std::int64_t* begin() const { return rank_ <= kShort ? short_.data() : long_.data(); }
-  const std::int64_t* end() const { return begin() + rank_; }
+  const std::int64_t* begin() const { return sizes_.begin(); }
+  const std::int64_t* end() const { return sizes_.end(); }
 
-  friend bool operator==(const Shape& a, const Shape& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end());
-  }
+  friend bool operator==(const Shape& a, const Shape& b) { return a.sizes_ == b.sizes_; }
 
  private:
-  // Graphs copy shapes all the time: those of few axes take no memory of their own.
-  static constexpr int kShort = 4;
-
-  int rank_ = 0;
   std::int64_t elements_ = 1;
-  std::array<std::int64_t, kShort> short_ = {};
-  std::vector<std::int64_t> long_;  // of more axes
+  ShortList<std::int64_t, 4> sizes_;  // graphs copy shapes all the time
 };
 
 /// "[32, 128]"; a scalar is "[]".

@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
-#include <vector>
+
+#include <gradmill/runtime/lists.h>
 
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>
@@ -23,17 +24,18 @@ namespace gradmill {
 class TaskOrder {
  public:
 #ifdef __SANITIZE_THREAD__
-  /// `predecessors`: one list a task; of numbers that stand for no task, an empty one.
-  TaskOrder(const void* run, std::vector<std::vector<int>> predecessors)
+  /// `predecessors`: one list a task, of `count`; of numbers that stand for no task, an empty one.
+  TaskOrder(const void* run, Lists predecessors, std::size_t count)
       : run_(run),
         predecessors_(std::move(predecessors)),
-        ended_(std::make_unique<std::atomic<int>[]>(predecessors_.size())) {}
+        count_(count),
+        ended_(std::make_unique<std::atomic<int>[]>(count)) {}
 
   void run_begins() const { __tsan_release(const_cast<void*>(run_)); }
   /// The first thing that a task does, before it reads even its executor: workers outlive those.
   static void enter(const void* run) { __tsan_acquire(const_cast<void*>(run)); }
   void task_begins(int task) const {
-    for (const int p : predecessors_[static_cast<std::size_t>(task)]) {
+    for (const int p : predecessors_[task]) {
       ended_[static_cast<std::size_t>(p)].load(std::memory_order_acquire);
     }
   }
@@ -41,17 +43,18 @@ class TaskOrder {
     ended_[static_cast<std::size_t>(task)].fetch_add(1, std::memory_order_release);
   }
   void run_ends() const {
-    for (std::size_t i = 0; i < predecessors_.size(); ++i) {
+    for (std::size_t i = 0; i < count_; ++i) {
       ended_[i].load(std::memory_order_acquire);
     }
   }
 
  private:
   const void* run_;  // an address that stands for "the run began"
-  std::vector<std::vector<int>> predecessors_;
+  Lists predecessors_;
+  std::size_t count_;
   std::unique_ptr<std::atomic<int>[]> ended_;
 #else
-  TaskOrder(const void*, const std::vector<std::vector<int>>&) {}
+  TaskOrder(const void*, const Lists&, std::size_t) {}
   void run_begins() const {}
   static void enter(const void*) {}
   void task_begins(int) const {}
