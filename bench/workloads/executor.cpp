@@ -84,7 +84,7 @@ void grid(Plan& plan) {
 void random(Plan& plan) {
   std::mt19937 generator(5);
   for (int i = 1; i < kNodes; ++i) {
-    std::vector<int>& predecessors = step_of(plan, i).predecessors;
+    auto& predecessors = step_of(plan, i).predecessors;
     const unsigned range = static_cast<unsigned>(std::min(i, 64));
     for (unsigned count = generator() % 4; count > 0; --count) {
       predecessors.push_back(i - 1 - static_cast<int>(generator() % range));

@@ -18,7 +18,8 @@ Limit measure_limit(const Workload& workload, int threads, double seconds) {
   limit.bandwidth_gb_s = measure_bandwidth(threads, share);
   {
     const Session session(workload.graph, workload.options);
-    limit.bytes = variable_bytes(session.plan()) + feed_bytes(session.plan());
+    limit.bytes = static_cast<std::int64_t>(bytes_in(session.plan(), Place::variable) +
+                                            bytes_in(session.plan(), Place::feed));
   }
   limit.move_ms = static_cast<double>(limit.bytes) / limit.bandwidth_gb_s / 1e6;
   const dnnl_version_t& version = *dnnl_version();

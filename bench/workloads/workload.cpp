@@ -196,14 +196,6 @@ class Builder {
   std::size_t layers_counted_ = 0;
 };
 
-std::int64_t bytes_in(const Plan& plan, Place place) {
-  std::int64_t bytes = 0;
-  for (const PlanBuffer& buffer : plan.buffers) {
-    if (buffer.place == place) bytes += static_cast<std::int64_t>(buffer.bytes);
-  }
-  return bytes;
-}
-
 }  // namespace
 
 std::vector<std::string> workload_names() {
@@ -242,10 +234,6 @@ std::unique_ptr<Workload> make_workload(std::string_view name, int batches) {
   }
   fail("no workload is named '", name, "': ", known);
 }
-
-std::int64_t variable_bytes(const Plan& plan) { return bytes_in(plan, Place::variable); }
-
-std::int64_t feed_bytes(const Plan& plan) { return bytes_in(plan, Place::feed); }
 
 double product_flops(const Workload& workload) {
   double flops = 0;

@@ -59,12 +59,6 @@ std::vector<Product> attention_products(std::int64_t batch, std::int64_t length,
 /// for measuring. Throws Error for an unknown name, listing the known ones.
 std::unique_ptr<Workload> make_workload(std::string_view name, int batches = 0);
 
-/// Bytes of all parameters and of the optimizer's state in a session's plan.
-std::int64_t variable_bytes(const Plan& plan);
-
-/// Bytes of what a step is fed.
-std::int64_t feed_bytes(const Plan& plan);
-
 /// Floating-point operations of all products of a step.
 double product_flops(const Workload& workload);
 

@@ -204,13 +204,9 @@ class Search {
 }  // namespace
 
 PlannedBytes planned_bytes(const Plan& plan, int threads) {
-  PlannedBytes bytes{.variables = 0,
-                     .arena = plan.arena_bytes,
-                     .scratch = plan.scratch_bytes * static_cast<std::size_t>(threads)};
-  for (const PlanBuffer& buffer : plan.buffers) {
-    if (buffer.place == Place::variable) bytes.variables += buffer.bytes;
-  }
-  return bytes;
+  return {.variables = bytes_in(plan, Place::variable),
+          .arena = plan.arena_bytes,
+          .scratch = plan.scratch_bytes * static_cast<std::size_t>(threads)};
 }
 
 Compiled compile_within(Graph& graph, std::vector<Value>& roots, const Parameters& parameters,

@@ -259,9 +259,7 @@ MemoryProfile memory_of(const Plan& plan) {
   std::ranges::stable_sort(memory.peak_buffers, std::ranges::greater(), [&](int buffer) {
     return plan.buffers[static_cast<std::size_t>(buffer)].bytes;
   });
-  for (const PlanBuffer& buffer : plan.buffers) {
-    if (buffer.place == Place::variable) memory.variable_bytes += buffer.bytes;
-  }
+  memory.variable_bytes = bytes_in(plan, Place::variable);
   return memory;
 }
 

@@ -13,6 +13,14 @@ std::string_view to_string(Phase phase) {
   return "?";
 }
 
+std::size_t bytes_in(const Plan& plan, Place place) {
+  std::size_t bytes = 0;
+  for (const PlanBuffer& buffer : plan.buffers) {
+    if (buffer.place == place) bytes += buffer.bytes;
+  }
+  return bytes;
+}
+
 void validate(const Plan& plan) {
   const int buffers = static_cast<int>(plan.buffers.size());
   for (int index = 0; index < static_cast<int>(plan.steps.size()); ++index) {

@@ -66,6 +66,10 @@ struct Plan {
   double prepare_seconds = 0;      ///< what the ops took to make the kernels
 };
 
+/// Bytes of all buffers of that place; of `Place::variable`, those of parameters and optimizer
+/// state.
+GRADMILL_API std::size_t bytes_in(const Plan& plan, Place place);
+
 /// Throws Error when a step names a buffer that is not there, or a predecessor that is not before
 /// it (which is how a cycle would look).
 GRADMILL_API void validate(const Plan& plan);

@@ -25,7 +25,7 @@ TEST_P(WorkloadMemory, PlannedBytesAreAtMostThreeFifthsOfTheUnfusedPlanWithoutRe
   EXPECT_LE(planned, 0.6 * plain) << planned << " bytes of " << plain;
   // All values, with the gradients of the parameters: the plan that is compared with is the real
   // one.
-  EXPECT_GE(plain, static_cast<double>(variable_bytes(unfused.plan())) / 3);
+  EXPECT_GE(plain, static_cast<double>(bytes_in(unfused.plan(), Place::variable)) / 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Perceptrons, WorkloadMemory, testing::Values("mlp", "mlp-wide"),

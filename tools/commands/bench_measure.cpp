@@ -60,7 +60,7 @@ int measure_workload(const std::string& name, int threads, double seconds,
   const Plan& plan = session.plan();
   double moved = 0;
   for (const PlanStep& step : plan.steps) moved += step.bytes_moved;
-  const std::int64_t variables = bench::variable_bytes(plan);
+  const auto variables = static_cast<std::int64_t>(bytes_in(plan, Place::variable));
   const Json line = {{"peer", "gradmill"},
                      {"workload", name},
                      {"threads", threads},
