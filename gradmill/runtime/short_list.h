@@ -109,10 +109,12 @@ class ShortList {
     std::rotate(begin() + index, end() - 1, end());
     return begin() + index;
   }
-  T* erase(const T* place) {
-    T* const hole = begin() + (place - begin());
-    std::move(hole + 1, end(), hole);
-    pop_back();
+  T* erase(const T* place) { return erase(place, place + 1); }
+  T* erase(const T* first, const T* last) {
+    T* const hole = begin() + (first - begin());
+    T* const rest = std::move(hole + (last - first), end(), hole);
+    std::destroy(rest, end());
+    size_ -= static_cast<std::uint32_t>(last - first);
     return hole;
   }
   /// Keeps the memory.

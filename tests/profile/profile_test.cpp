@@ -193,7 +193,7 @@ TEST(Profile, SaysTheSameAsJson) {
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const nlohmann::json& node = data.at("nodes")[i];
     EXPECT_EQ(node.at("name"), plan.steps[i].name);
-    EXPECT_EQ(node.at("predecessors"), plan.steps[i].predecessors);
+    EXPECT_EQ(node.at("predecessors"), std::vector<int>(plan.steps[i].predecessors));
     share += node.at("share").get<double>();
   }
   EXPECT_NEAR(share, 1, 1e-9);
