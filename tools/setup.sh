@@ -39,8 +39,10 @@ install_packages() {
 build() {
   local preset="$1" options=()
   shift
-  command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  export CCACHE_SLOPPINESS=pch_defines,time_macros  # else it caches nothing that has precompiled headers
+  if command -v ccache >/dev/null; then
+    options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    export CCACHE_SLOPPINESS=pch_defines,time_macros  # it caches no precompiled headers otherwise
+  fi
   say "configuring build/$preset"
   (cd "$root" && cmake --preset "$preset" "${options[@]}" -Wno-dev)
   say "building build/$preset with $jobs jobs"

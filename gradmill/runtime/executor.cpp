@@ -150,7 +150,7 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
       before.emplace_back(first_of[i], first_of[static_cast<std::size_t>(p)]);
     }
   }
-  order = std::make_unique<TaskOrder>(this, Lists(before, steps.size()), steps.size());
+  order = std::make_unique<TaskOrder>(this, Lists(before, steps.size()));
   flow = std::make_unique<Flow>(options.threads, flow_tasks, *this);
 }
 

@@ -25,6 +25,7 @@ class Lists {
     }
   }
 
+  std::size_t size() const { return begins_.size() - 1; }
   std::span<const int> operator[](int list) const {
     const auto index = static_cast<std::size_t>(list);
     return std::span(numbers_).subspan(begins_[index], begins_[index + 1] - begins_[index]);

@@ -112,6 +112,7 @@ class ShortList {
   T* erase(const T* place) { return erase(place, place + 1); }
   T* erase(const T* first, const T* last) {
     T* const hole = begin() + (first - begin());
+    if (first == last) return hole;  // an element moved onto itself may be empty
     T* const rest = std::move(hole + (last - first), end(), hole);
     std::destroy(rest, end());
     size_ -= static_cast<std::uint32_t>(last - first);

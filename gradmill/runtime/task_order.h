@@ -24,12 +24,11 @@ namespace gradmill {
 class TaskOrder {
  public:
 #ifdef __SANITIZE_THREAD__
-  /// `predecessors`: one list a task, of `count`; of numbers that stand for no task, an empty one.
-  TaskOrder(const void* run, Lists predecessors, std::size_t count)
+  /// `predecessors`: one list a task; of numbers that stand for no task, an empty one.
+  TaskOrder(const void* run, Lists predecessors)
       : run_(run),
         predecessors_(std::move(predecessors)),
-        count_(count),
-        ended_(std::make_unique<std::atomic<int>[]>(count)) {}
+        ended_(std::make_unique<std::atomic<int>[]>(predecessors_.size())) {}
 
   void run_begins() const { __tsan_release(const_cast<void*>(run_)); }
   /// The first thing that a task does, before it reads even its executor: workers outlive those.
@@ -43,7 +42,7 @@ class TaskOrder {
     ended_[static_cast<std::size_t>(task)].fetch_add(1, std::memory_order_release);
   }
   void run_ends() const {
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t i = 0; i < predecessors_.size(); ++i) {
       ended_[i].load(std::memory_order_acquire);
     }
   }
@@ -51,10 +50,9 @@ class TaskOrder {
  private:
   const void* run_;  // an address that stands for "the run began"
   Lists predecessors_;
-  std::size_t count_;
   std::unique_ptr<std::atomic<int>[]> ended_;
 #else
-  TaskOrder(const void*, const Lists&, std::size_t) {}
+  TaskOrder(const void*, const Lists&) {}
   void run_begins() const {}
   static void enter(const void*) {}
   void task_begins(int) const {}

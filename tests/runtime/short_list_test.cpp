@@ -106,6 +106,20 @@ TEST_P(ShortListTest, InsertsAndErasesAtEveryPlace) {
   }
 }
 
+TEST_P(ShortListTest, ErasesEveryRange) {
+  for (std::size_t first = 0; first <= expected_.size(); ++first) {
+    for (std::size_t last = first; last <= expected_.size(); ++last) {
+      Texts list = list_;
+      std::vector<std::string> vector = expected_;
+      const auto begin = static_cast<std::ptrdiff_t>(first);
+      const auto end = static_cast<std::ptrdiff_t>(last);
+      EXPECT_EQ(list.erase(list.begin() + begin, list.begin() + end) - list.begin(), begin);
+      vector.erase(vector.begin() + begin, vector.begin() + end);
+      EXPECT_EQ(list, vector);
+    }
+  }
+}
+
 TEST_P(ShortListTest, TakesAnElementOfItsOwn) {
   if (expected_.empty()) return;
   for (int i = 0; i < 5; ++i) {
