@@ -1,6 +1,7 @@
 #include <gradmill/ops/block_product.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <gradmill/ops/elementwise_kernel.h>
 #include <gradmill/ops/gemm_multiply.h>
@@ -24,6 +25,7 @@ constexpr std::int64_t kSumGrain = 32768;  // elements a tile that adds parts up
 GemmGrid grid_for(const Gemm& g, bool may_cut, const Tuning* tuning) {
   GemmGrid grid = choose_grid(g, tuning);
   grid.pack_once = false;
+  if (std::exchange(grid.bands, false)) grid.pack_a = true;  // what bands would have laid out
   if (!may_cut) grid.k_parts = 1;
   const double flops =
       2.0 * static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);

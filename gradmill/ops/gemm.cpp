@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <gradmill/ops/gemm_bands.h>
 #include <gradmill/ops/gemm_batch.h>
 #include <gradmill/ops/gemm_grid.h>
 #include <gradmill/ops/gemm_multiply.h>
@@ -55,6 +56,7 @@ class GemmKernel final : public Kernel {
     const double work = batches * static_cast<double>(terms_.size()) * (one + kCallFlops);
     const auto groups = std::llround(std::clamp(work / kGroupFlops, 1.0, batches));
     results_per_tile_ = split() ? 1 : divide_up(results_.size(), groups);
+    if (epilogue_.update != nullptr) updated_ = epilogue_.update->writes();
     if (grid_.pack_once) {
       stages_.push_back(Stage::pack);
       if (grid_.pack_a) whole_.m = packed_stride(gemm_.m);
@@ -87,7 +89,7 @@ class GemmKernel final : public Kernel {
   std::size_t scratch_bytes() const override {
     const std::size_t tile =
         epilogue_.update == nullptr ? 0 : static_cast<std::size_t>(grid_.tile_m * update_stride());
-    return packed_bytes() + tile * sizeof(T);
+    return blocks_bytes() + tile * sizeof(T);
   }
 
   void run(int phase, std::int64_t index, const KernelRun& run) const override {
@@ -101,6 +103,7 @@ class GemmKernel final : public Kernel {
     if (split()) {
       return multiply_terms(tile, group, terms, run, partial(group, part, tile, run), gemm_.n);
     }
+    if (grid_.bands && !updated_.empty()) return multiply_and_update(tile, run);
     const std::int64_t end = std::min(results_.size(), (group + 1) * results_per_tile_);
     for (std::int64_t result = group * results_per_tile_; result < end; ++result) {
       const auto [c, stride] = destination(tile, result, run);
@@ -124,7 +127,9 @@ class GemmKernel final : public Kernel {
   }
 
   std::string description() const override {
-    std::string text = gemm_.dtype == DType::f32 ? "dnnl_sgemm, " : "eigen, ";
+    std::string text = grid_.bands                 ? cat("bands of ", kBandRows, " rows, ")
+                       : gemm_.dtype == DType::f32 ? "dnnl_sgemm, "
+                                                   : "eigen, ";
     if (results_.size() > 1) text += cat(results_.size(), " batches of ");
     text += cat(rows_, "x", columns_, " tiles of ", grid_.tile_m, "x", grid_.tile_n);
     if (grid_.pack_a) text += ", lhs packed";
@@ -140,6 +145,7 @@ class GemmKernel final : public Kernel {
  private:
   enum class Stage : std::uint8_t { pack, multiply, add };
   static constexpr std::int64_t kPackTiles = 8;  // an operand
+  static constexpr int kParameter = 2;           // the input that an update changes
 
   bool split() const { return grid_.k_parts > 1; }
 
@@ -209,6 +215,11 @@ class GemmKernel final : public Kernel {
   std::size_t packed_bytes() const {
     return packed_a_bytes() + packed_bytes(grid_.pack_b, grid_.tile_n);
   }
+  // What lies before the tile of C.
+  std::size_t blocks_bytes() const {
+    if (!grid_.bands) return packed_bytes();
+    return align_up(band_scratch(grid_.tile_n, part_depth_) * sizeof(T));
+  }
   PackedOperands<T> packed(const KernelRun& run) const {
     if (grid_.pack_once) return {};
     std::byte* scratch = run.scratch<std::byte>();
@@ -222,7 +233,7 @@ class GemmKernel final : public Kernel {
   std::pair<T*, std::int64_t> destination(const GemmTile& tile, std::int64_t result,
                                           const KernelRun& run) const {
     if (epilogue_.update != nullptr) {
-      return {reinterpret_cast<T*>(run.scratch<std::byte>() + packed_bytes()), update_stride()};
+      return {reinterpret_cast<T*>(run.scratch<std::byte>() + blocks_bytes()), update_stride()};
     }
     return {run.output<T>(0) + (result * gemm_.m + tile.row) * gemm_.n + tile.column, gemm_.n};
   }
@@ -235,6 +246,10 @@ class GemmKernel final : public Kernel {
 
   void multiply_terms(const GemmTile& tile, std::int64_t result, Terms terms, const KernelRun& run,
                       T* c, std::int64_t stride) const {
+    if (grid_.bands) {
+      const auto nothing = [](std::int64_t, std::int64_t) {};
+      return by_bands(tile, run, c, stride, {}, nothing);
+    }
     const BatchWalk::Place at = results_.at(result);
     const T* a = grid_.pack_once && grid_.pack_a ? whole_a(run) : run.input<T>(0);
     const T* b = grid_.pack_once && grid_.pack_b ? whole_b(run) : run.input<T>(1);
@@ -242,6 +257,34 @@ class GemmKernel final : public Kernel {
       const BatchWalk::Place more = terms_.at(term);
       multiply(whole_, tile, a + (at.a + more.a) * gemm_.m * gemm_.k,
                b + (at.b + more.b) * gemm_.k * gemm_.n, term > terms.begin, c, stride, packed(run));
+    }
+  }
+
+  // Each band of the product is followed by its update.
+  void multiply_and_update(const GemmTile& tile, const KernelRun& run) const {
+    NextRows next{.stride = gemm_.n};
+    if constexpr (std::is_same_v<T, float>) {
+      for (const int i : updated_) {
+        next.first.at(next.count++) =
+            run.variable<T>(kParameter + i) + tile.row * gemm_.n + tile.column;
+      }
+    }
+    const auto [c, stride] = destination(tile, 0, run);
+    const auto update = [&, c = c, stride = stride](std::int64_t row, std::int64_t rows) {
+      GemmTile band = tile;
+      band.row += row;
+      band.rows = rows;
+      finish(band, 0, run, c + row * stride, stride);
+    };
+    by_bands(tile, run, c, stride, next, update);
+  }
+
+  template <class Finish>
+  void by_bands(const GemmTile& tile, const KernelRun& run, T* c, std::int64_t stride,
+                const NextRows& next, const Finish& finish) const {
+    if constexpr (std::is_same_v<T, float>) {
+      multiply_in_bands(gemm_, tile, run.input<T>(0), run.input<T>(1), run.scratch<T>(), c, stride,
+                        next, finish);
     }
   }
 
@@ -264,7 +307,7 @@ class GemmKernel final : public Kernel {
     if (epilogue_.empty()) return;
     const std::int64_t first = (result * gemm_.m + tile.row) * gemm_.n + tile.column;
     if (epilogue_.update != nullptr) {
-      epilogue_.update->apply(run, {.parameter = 2, .state = 3},
+      epilogue_.update->apply(run, {.parameter = kParameter, .state = kParameter + 1},
                               GradientRows<T>{.gradient = tile_c,
                                               .gradient_stride = stride,
                                               .first = first,
@@ -296,6 +339,7 @@ class GemmKernel final : public Kernel {
   BatchWalk results_;        // one place a matrix of C, in C's order
   BatchWalk terms_;          // what is added up in each
   std::int64_t results_per_tile_;
+  std::vector<int> updated_;  // what the update writes, if there is one
   std::vector<Stage> stages_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <gradmill/ops/gemm_bands.h>
 #include <gradmill/ops/gemm_multiply.h>
 #include <gradmill/runtime/error.h>
 
@@ -32,6 +33,8 @@ constexpr std::int64_t kFewRows = 128;        // fewer make columns that are lai
 constexpr std::int64_t kLeastRows = 32;
 constexpr std::int64_t kLeastDepth = 512;  // of a part of the sum
 constexpr std::int64_t kMostParts = 64;
+constexpr std::int64_t kLeastDepthOfBands = 96;
+constexpr std::int64_t kGreatestDepthOfBands = 256;
 constexpr std::int64_t kQuantum = 16;
 constexpr double kLarge = 1e9;  // FLOPs from which on there must be many tiles
 
@@ -70,9 +73,11 @@ bool collides(std::int64_t stride) { return stride % (multiply_copies() ? 1024 :
 constexpr std::int64_t kPackB = 1;
 constexpr std::int64_t kPackA = 2;
 constexpr std::int64_t kPackOnce = 4;
+constexpr std::int64_t kByBands = 8;
 
 bool may_pack(const Gemm& g, std::int64_t packing) {
   if (packing == 0) return true;
+  if (packing == kByBands) return may_use_bands(g);
   if (packing < 0 || packing > (kPackB | kPackA | kPackOnce)) return false;
   if (g.dtype != DType::f32 || packing == kPackOnce) return false;
   if ((packing & kPackA) != 0 && !g.transpose_a) return false;
@@ -83,7 +88,16 @@ GemmGrid with_packing(GemmGrid grid, std::int64_t packing) {
   grid.pack_b = (packing & kPackB) != 0;
   grid.pack_a = (packing & kPackA) != 0;
   grid.pack_once = (packing & kPackOnce) != 0;
+  grid.bands = packing == kByBands;
   return grid;
+}
+
+// By bands, an update that follows a product hides behind it. It takes as long as about 30 terms of
+// the sum when it misses the caches: of many terms it is too little to gain by, and of few the
+// product is little beside what it lays out. With AVX-512, oneDNN's products leave less to gain.
+bool worth_bands(const Gemm& g) {
+  return may_use_bands(g) && !multiply_copies() && g.k >= kLeastDepthOfBands &&
+         g.k <= kGreatestDepthOfBands && g.n >= kQuantum;
 }
 
 // Laying out B pays where each of its columns is used often, and read badly as it is.
@@ -176,8 +190,9 @@ GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
   const bool by_strips =
       !g.transpose_a || (multiply_copies() && collides(g.n) && (!collides(g.m) || g.n < 2048));
   GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
-  grid.pack_b = worth_packing(g, grid);
-  grid.pack_a = worth_packing_lhs(g, grid);
+  grid.bands = worth_bands(g);
+  grid.pack_b = !grid.bands && worth_packing(g, grid);
+  grid.pack_a = !grid.bands && worth_packing_lhs(g, grid);
   grid.pack_once = worth_packing_once(g, grid);
   split_sum(g, wanted, grid);
   return grid;
@@ -204,7 +219,7 @@ std::vector<GemmGrid> candidate_grids(const Gemm& g) {
   const std::int64_t least = std::min<std::int64_t>(tiles(g, result[0]), 32);
   for (const std::int64_t tile_m : {32, 64, 128, 192, 256, 512}) {
     for (const std::int64_t tile_n : {48, 96, 144, 192, 288, 384, 528}) {
-      for (const std::int64_t packing : {0, 1, 2, 3, 5, 6, 7}) {
+      for (const std::int64_t packing : {0, 1, 2, 3, 5, 6, 7, 8}) {
         if (!may_pack(g, packing)) continue;
         const GemmGrid grid = with_packing({.tile_m = std::min(tile_m, g.m),
                                             .tile_n = std::min(tile_n, g.n),
@@ -237,15 +252,16 @@ GemmGrid grid_of(const Gemm& g, const std::vector<std::int64_t>& choice) {
             within(2, 1, g.k * terms(g)) && may_pack(g, choice[3]),
         "the tuning for '", tuning_key(g),
         "' must be [rows of a tile, columns of a tile, parts of the sum, 1 to pack the rhs + 2 to ",
-        "pack a transposed lhs + 4 to do so once for all tiles of a product without a batch], ",
+        "pack a transposed lhs + 4 to do so once for all tiles of a product without a batch, or 8 ",
+        "for bands of rows of f32 with a transposed lhs alone and no batch], ",
         "each within the product's sizes");
   return with_packing({.tile_m = choice[0], .tile_n = choice[1], .k_parts = choice[2]}, choice[3]);
 }
 
 std::vector<std::int64_t> tuning_choice(const GemmGrid& grid) {
-  return {
-      grid.tile_m, grid.tile_n, grid.k_parts,
-      (grid.pack_b ? kPackB : 0) + (grid.pack_a ? kPackA : 0) + (grid.pack_once ? kPackOnce : 0)};
+  return {grid.tile_m, grid.tile_n, grid.k_parts,
+          (grid.pack_b ? kPackB : 0) + (grid.pack_a ? kPackA : 0) +
+              (grid.pack_once ? kPackOnce : 0) + (grid.bands ? kByBands : 0)};
 }
 
 }  // namespace gradmill

@@ -24,6 +24,9 @@ struct GemmGrid {
   bool pack_a = false;
   /// Whether what is laid out is laid out whole, before the first tile, rather than by each tile.
   bool pack_once = false;
+  /// Whether a tile of A^T B is computed by bands of rows (gemm_bands.h), which lays out by itself
+  /// what it needs.
+  bool bands = false;
 
   friend bool operator==(const GemmGrid&, const GemmGrid&) = default;
 };

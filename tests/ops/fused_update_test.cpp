@@ -58,17 +58,18 @@ TEST_P(FusedUpdate, HasTheBitsOfTheUpdateAloneWithASumInParts) {
 
 TEST_P(FusedUpdate, HasTheBitsOfTheUpdateAloneWithPackedOperands) {
   const Network network(DType::f32, 130, {37, 149, 5});
-  for (const std::int64_t packed : {1, 7}) {
+  for (const auto& [packed, text] :
+       {std::pair{1, "rhs packed"}, {7, "packed once"}, {8, "bands"}}) {
     SessionOptions fused = network.options(optimizer(), true);
     SessionOptions plain = network.options(optimizer(), false);
     const auto tuning = std::make_shared<Tuning>();
     tuning->set("matmul f32 149x37x130 ta", {40, 17, 1, packed});
     fused.tuning = plain.tuning = tuning;
     const Session session(network.graph, fused);
-    EXPECT_TRUE(std::ranges::any_of(fused_updates(session.plan()), [&](const PlanStep* step) {
-      return step->kernel->description().find(packed == 1 ? "rhs packed" : "packed once") !=
-             std::string::npos;
-    }));
+    EXPECT_TRUE(
+        std::ranges::any_of(fused_updates(session.plan()), [text = text](const PlanStep* step) {
+          return step->kernel->description().find(text) != std::string::npos;
+        }));
     expect_same(network.trained(fused), network.trained(plain));
   }
 }

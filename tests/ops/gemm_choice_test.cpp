@@ -83,6 +83,7 @@ Array result(const Problem& p, const std::vector<Array>& x, DType dtype, const C
     EXPECT_EQ(text.find("rhs packed") != std::string::npos, (choice[3] & 1) != 0) << text;
     EXPECT_EQ(text.find("lhs packed") != std::string::npos, (choice[3] & 2) != 0) << text;
     EXPECT_EQ(text.find("packed once") != std::string::npos, once) << text;
+    EXPECT_EQ(text.starts_with("bands of 32 rows, "), (choice[3] & 8) != 0) << text;
     session.run({a.feed(), b.feed()});
     const Array values = to_array(session.view(c));
     if (threads == all_threads.front()) first = values;
@@ -273,10 +274,45 @@ TEST(PackedProducts, MayBeLaidOutOnceForAllTiles) {
   }
   const Gemm plain{.m = 8, .n = 8, .k = 8, .transpose_a = true};
   EXPECT_THROW(grid_of(plain, {8, 8, 1, 4}), Error) << "once, but nothing";
-  EXPECT_THROW(grid_of(plain, {8, 8, 1, 8}), Error);
+  EXPECT_THROW(grid_of(plain, {8, 8, 1, 9}), Error) << "bands lay out by themselves";
+  EXPECT_THROW(grid_of(plain, {8, 8, 1, 16}), Error);
   Gemm batch = plain;
   batch.batch = {{.size = 3, .a = 1, .b = 1, .c = 1}};
   EXPECT_THROW(grid_of(batch, {8, 8, 1, 7}), Error) << "a batch has many operands";
+}
+
+TEST(ProductsByBands, AreTheProductWithAnyNumberOfThreads) {
+  for (const std::int64_t k : {1, 5, 19, 160, 1025}) {
+    const Problem p{.m = 71, .n = 53, .k = k, .transpose_a = true};
+    for (const auto& [rows, columns] : {std::pair{16, 16}, {40, 17}, {71, 53}, {1, 53}}) {
+      expect_product(p, DType::f32, {rows, columns, 1, 8}, {1, 3});
+      if (k > 16) expect_product(p, DType::f32, {rows, columns, 3, 8}, {1, 3});
+    }
+  }
+}
+
+TEST(ProductsByBands, AreForATransposedLhsOfF32Alone) {
+  const Gemm gradient{.m = 8, .n = 8, .k = 8, .transpose_a = true};
+  EXPECT_TRUE(grid_of(gradient, {8, 8, 1, 8}).bands);
+  const auto refused = [&](auto change) {
+    Gemm other = gradient;
+    change(other);
+    EXPECT_FALSE(choose_grid(other).bands);
+    EXPECT_THROW(grid_of(other, {8, 8, 1, 8}), Error);
+  };
+  refused([](Gemm& g) { g.transpose_a = false; });
+  refused([](Gemm& g) { g.transpose_b = true; });
+  refused([](Gemm& g) { g.dtype = DType::f64; });
+  refused([](Gemm& g) { g.batch = {{.size = 2}}; });
+}
+
+TEST(ProductsByBands, AreChosenForSumsAsLongAsAnUpdateWithoutAvx512) {
+  Gemm g{.m = 512, .n = 784, .transpose_a = true};
+  for (const auto& [depth, worth] :
+       {std::pair{32, false}, {128, true}, {256, true}, {1024, false}}) {
+    g.k = depth;
+    EXPECT_EQ(choose_grid(g).bands, worth && !multiply_copies()) << depth;
+  }
 }
 
 TEST(PackedProducts, AreChosenForTransposedWeightsWhereTheyAreCopiedAnyway) {

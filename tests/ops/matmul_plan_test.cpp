@@ -15,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::ContainsRegex;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -46,9 +47,9 @@ TEST(MatmulPlan, ABatchTimesOneMatrixIsOneProduct) {
                 ElementsAre(StartsWith("dnnl_sgemm, 1x1 tiles of 128x24")));
     EXPECT_THAT(kernels(p.graph, {p.da}),
                 ElementsAre(StartsWith("dnnl_sgemm, 1x1 tiles of 128x32")));
-    EXPECT_THAT(kernels(p.graph, {p.db}),
-                ElementsAre(transposed ? "dnnl_sgemm, 1x1 tiles of 24x32"
-                                       : "dnnl_sgemm, 1x1 tiles of 32x24"));
+    EXPECT_THAT(
+        kernels(p.graph, {p.db}),
+        ElementsAre(EndsWith(transposed ? ", 1x1 tiles of 24x32" : ", 1x1 tiles of 32x24")));
   }
   Product vector({8, 16, 32}, {32});
   EXPECT_THAT(kernels(vector.graph, {vector.c}), ElementsAre("dnnl_sgemm, 1x1 tiles of 128x1"));
