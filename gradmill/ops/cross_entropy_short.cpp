@@ -25,25 +25,43 @@ class Block {
   using Label = hn::TFromD<DI>;
 
  public:
-  explicit Block(const ShortRows<T>& rows)
+  /// Uses half of the scratch, the one or the other.
+  Block(const ShortRows<T>& rows, int half)
       : rows_(rows),
         n_(rows.classes),
-        x_(rows.scratch),
+        x_(rows.scratch + half * 3 * n_ * kLanes),
         q_(x_ + n_ * kLanes),
         partial_(q_ + n_ * kLanes) {}
 
   static constexpr std::int64_t kLanes = hn::MaxLanes(D());
 
-  // The losses of rows [first, first + count), and 0 in lanes behind them.
-  HWY_INLINE V run(std::int64_t first, std::int64_t count) {
+  // Of rows [first, first + count), in this order.
+  HWY_INLINE void read(std::int64_t first, std::int64_t count) {
     load(first, count);
     if constexpr (spread) add_spread(first, count);
-    add_terms();
-    const V losses = rows_.with_loss ? loss() : hn::Zero(d_);
+  }
+  HWY_INLINE void begin_terms() {
+    offset_ = hn::Set(d_, -std::numeric_limits<T>::infinity());
+    rest_ = hn::Zero(d_);
+  }
+  // For each class in order. Leaves the exponentials in x.
+  HWY_INLINE void add_term(std::int64_t j) {
+    const V at_most = hn::Sub(hn::Load(d_, x_ + j * kLanes), most_);
+    const V e = exp_of_nonpositive(d_, at_most);
+    hn::Store(e, d_, x_ + j * kLanes);
+    offset_ = hn::IfThenElse(own(j), at_most, offset_);
+    rest_ = hn::Add(rest_, hn::IfThenZeroElse(own(j), e));
+  }
+  HWY_INLINE void end_terms() {
+    peak_ = exp_of_nonpositive(d_, offset_);
+    s_ = hn::Add(rest_, peak_);
+  }
+  // 0 in lanes behind the last row.
+  HWY_INLINE V losses() const { return rows_.with_loss ? loss() : hn::Zero(d_); }
+  HWY_INLINE void write(std::int64_t first, std::int64_t count, V losses) {
     if (rows_.loss != nullptr) store(losses, rows_.loss + first, count);
     if (rows_.rest != nullptr) store(hn::IfThenElseZero(live_, rest_), rows_.rest + first, count);
     if (rows_.gradient != nullptr) gradient(first, count);
-    return losses;
   }
 
  private:
@@ -130,21 +148,6 @@ class Block {
     return hn::RebindMask(d_, hn::Eq(label_, hn::Set(di_, static_cast<Label>(j))));
   }
 
-  // Leaves the exponentials in x.
-  HWY_INLINE void add_terms() {
-    offset_ = hn::Set(d_, -std::numeric_limits<T>::infinity());
-    rest_ = hn::Zero(d_);
-    for (std::int64_t j = 0; j < n_; ++j) {
-      const V at_most = hn::Sub(hn::Load(d_, x_ + j * kLanes), most_);
-      const V e = exp_of_nonpositive(d_, at_most);
-      hn::Store(e, d_, x_ + j * kLanes);
-      offset_ = hn::IfThenElse(own(j), at_most, offset_);
-      rest_ = hn::Add(rest_, hn::IfThenZeroElse(own(j), e));
-    }
-    peak_ = exp_of_nonpositive(d_, offset_);
-    s_ = hn::Add(rest_, peak_);
-  }
-
   // As LineLoss::value. Where the sum of rest and peak loses digits, the logarithm has them back: a
   // peak of 1 and a small rest give log1p.
   HWY_INLINE V loss() const {
@@ -203,18 +206,46 @@ class Block {
   V most_, offset_, peak_, rest_, s_, spread_, spread_of_;  // see LineLoss
 };
 
+// The processor works on two blocks at a time: each waits for its own sums, logarithm and
+// quotients.
 template <bool spread, class T>
 HWY_NOINLINE double sum_of(const ShortRows<T>& rows) {
   // So many numbers of type T are added up in each lane before they go to the sum in double.
   constexpr int kTerms = 16;
   constexpr std::int64_t kLanes = Block<spread, T>::kLanes;
   const hn::ScalableTag<T> d;
-  Block<spread, T> block(rows);
+  Block<spread, T> one(rows, 0);
+  Block<spread, T> other(rows, 1);
   double total = 0;
   for (std::int64_t next = 0; next < rows.count;) {
     auto sum = hn::Zero(d);
-    for (int term = 0; term < kTerms && next < rows.count; ++term, next += kLanes) {
-      sum = hn::Add(sum, block.run(next, std::min(kLanes, rows.count - next)));
+    for (int term = 0; term < kTerms && next < rows.count; term += 2, next += 2 * kLanes) {
+      const std::int64_t first = std::min(kLanes, rows.count - next);
+      const std::int64_t second = std::min(kLanes, rows.count - next - first);
+      one.read(next, first);
+      one.begin_terms();
+      if (second > 0) {
+        other.read(next + kLanes, second);
+        other.begin_terms();
+        for (std::int64_t j = 0; j < rows.classes; ++j) {
+          one.add_term(j);
+          other.add_term(j);
+        }
+        other.end_terms();
+      } else {
+        for (std::int64_t j = 0; j < rows.classes; ++j) one.add_term(j);
+      }
+      one.end_terms();
+      const auto losses = one.losses();
+      sum = hn::Add(sum, losses);
+      if (second == 0) {
+        one.write(next, first, losses);
+        continue;
+      }
+      const auto more = other.losses();
+      sum = hn::Add(sum, more);
+      one.write(next, first, losses);
+      other.write(next + kLanes, second, more);
     }
     HWY_ALIGN T lanes[kLanes];
     hn::Store(sum, d, lanes);

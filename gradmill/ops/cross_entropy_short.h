@@ -34,10 +34,10 @@ struct ShortRows {
   T* scratch = nullptr;   ///< of short_row_scratch<T>(classes) numbers, 64-byte aligned
 };
 
-/// Numbers that short_rows needs: three blocks of the rows in the widest vector.
+/// Numbers that short_rows needs: twice three blocks of the rows in the widest vector.
 template <class T>
 constexpr std::size_t short_row_scratch(std::int64_t classes) {
-  return 3 * static_cast<std::size_t>(classes) * (64 / sizeof(T));
+  return 6 * static_cast<std::size_t>(classes) * (64 / sizeof(T));
 }
 
 /// The sum of the rows' losses. A row's numbers do not depend on the rows beside it.
