@@ -26,7 +26,7 @@ class Block {
 
  public:
   /// Uses half of the scratch, the one or the other.
-  Block(const ShortRows<T>& rows, int half)
+  Block(const ShortRows<T>& rows, std::int64_t half)
       : rows_(rows),
         n_(rows.classes),
         x_(rows.scratch + half * 3 * n_ * kLanes),
@@ -220,31 +220,30 @@ HWY_NOINLINE double sum_of(const ShortRows<T>& rows) {
   for (std::int64_t next = 0; next < rows.count;) {
     auto sum = hn::Zero(d);
     for (int term = 0; term < kTerms && next < rows.count; term += 2, next += 2 * kLanes) {
-      const std::int64_t first = std::min(kLanes, rows.count - next);
-      const std::int64_t second = std::min(kLanes, rows.count - next - first);
-      one.read(next, first);
+      const std::int64_t left = rows.count - next;
+      one.read(next, std::min(kLanes, left));
       one.begin_terms();
-      if (second > 0) {
-        other.read(next + kLanes, second);
-        other.begin_terms();
-        for (std::int64_t j = 0; j < rows.classes; ++j) {
-          one.add_term(j);
-          other.add_term(j);
-        }
-        other.end_terms();
-      } else {
+      if (left <= kLanes) {
         for (std::int64_t j = 0; j < rows.classes; ++j) one.add_term(j);
-      }
-      one.end_terms();
-      const auto losses = one.losses();
-      sum = hn::Add(sum, losses);
-      if (second == 0) {
-        one.write(next, first, losses);
+        one.end_terms();
+        const auto losses = one.losses();
+        sum = hn::Add(sum, losses);
+        one.write(next, left, losses);
         continue;
       }
+      const std::int64_t second = std::min(kLanes, left - kLanes);
+      other.read(next + kLanes, second);
+      other.begin_terms();
+      for (std::int64_t j = 0; j < rows.classes; ++j) {
+        one.add_term(j);
+        other.add_term(j);
+      }
+      one.end_terms();
+      other.end_terms();
+      const auto losses = one.losses();
       const auto more = other.losses();
-      sum = hn::Add(sum, more);
-      one.write(next, first, losses);
+      sum = hn::Add(hn::Add(sum, losses), more);
+      one.write(next, kLanes, losses);
       other.write(next + kLanes, second, more);
     }
     HWY_ALIGN T lanes[kLanes];

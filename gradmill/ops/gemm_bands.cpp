@@ -118,7 +118,7 @@ void multiply_rows(const GemmTile& block, const float* a, const float* b, bool a
   };
   std::int64_t row = 0;
   const auto left = [&] { return block.rows - row; };
-  for (; left() >= kRows && left() != 2 * kFewRows; row += kRows) {
+  for (; left() >= kRows && left() != std::int64_t{2} * kFewRows; row += kRows) {
     multiply.template operator()<kRows>(row);
   }
   for (; left() >= kFewRows; row += kFewRows) multiply.template operator()<kFewRows>(row);
