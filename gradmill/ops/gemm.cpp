@@ -145,7 +145,6 @@ class GemmKernel final : public Kernel {
  private:
   enum class Stage : std::uint8_t { pack, multiply, add };
   static constexpr std::int64_t kPackTiles = 8;  // an operand
-  static constexpr int kParameter = 2;           // the input that an update changes
 
   bool split() const { return grid_.k_parts > 1; }
 
@@ -266,7 +265,7 @@ class GemmKernel final : public Kernel {
     if constexpr (std::is_same_v<T, float>) {
       for (const int i : updated_) {
         next.first.at(next.count++) =
-            run.variable<T>(kParameter + i) + tile.row * gemm_.n + tile.column;
+            run.variable<T>(kUpdatedInput + i) + tile.row * gemm_.n + tile.column;
       }
     }
     const auto [c, stride] = destination(tile, 0, run);
@@ -307,7 +306,7 @@ class GemmKernel final : public Kernel {
     if (epilogue_.empty()) return;
     const std::int64_t first = (result * gemm_.m + tile.row) * gemm_.n + tile.column;
     if (epilogue_.update != nullptr) {
-      epilogue_.update->apply(run, {.parameter = kParameter, .state = kParameter + 1},
+      epilogue_.update->apply(run, {.parameter = kUpdatedInput, .state = kUpdatedInput + 1},
                               GradientRows<T>{.gradient = tile_c,
                                               .gradient_stride = stride,
                                               .first = first,

@@ -25,6 +25,9 @@ struct Epilogue {
   bool empty() const { return !bias && !activation && !combine && update == nullptr; }
 };
 
+/// The input that an update changes; the state follows it.
+inline constexpr int kUpdatedInput = 2;
+
 /// Inputs: A, B, then the bias and the operand to combine with, if any. Output: C. With an update
 /// they are A, B, the parameter, its state and count, and there is no output.
 std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue,

@@ -54,7 +54,7 @@ class Matmul final : public Op {
   explicit Matmul(Form form, Epilogue epilogue = {})
       : form_(std::move(form)), epilogue_(std::move(epilogue)) {
     if (epilogue_.update == nullptr) return;
-    for (const int i : epilogue_.update->writes()) mutates_.push_back(kParameter + i);
+    for (const int i : epilogue_.update->writes()) mutates_.push_back(kUpdatedInput + i);
   }
 
   std::string_view name() const override { return "matmul"; }
@@ -204,7 +204,6 @@ class Matmul final : public Op {
             .batch = batch_axes(left.batch, right.batch, result.batch)};
   }
 
-  static constexpr int kParameter = 2;  // the input that an update changes; its state comes next
   int states() const { return epilogue_.update->states(); }
 
   static ShortList<int, 4> all_but(int input, std::span<const int> inputs) {

@@ -1,9 +1,9 @@
-// Products by bands, against sums in double, and their updates against those of a product that is
-// finished first.
+// Products by bands against sums in double, and what they leave alone.
 
 #include <gradmill/ops/gemm_bands.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <new>
