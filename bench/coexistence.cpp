@@ -23,7 +23,7 @@
 #include <tbb/parallel_for.h>
 
 #include <gradmill/gradmill.h>
-#include <gradmill/runtime/cpus.h>
+#include <gradmill/runtime/threads/cpus.h>
 
 #include "workloads/workload.h"
 

@@ -2,7 +2,7 @@
 // flow graph.
 
 #include <benchmark/benchmark.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <gradmill/runtime/plan.h>
 
 #include <memory>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <gradmill/runtime/error.h>
-#include <gradmill/runtime/sequential_onednn.h>
+#include <gradmill/runtime/threads/sequential_onednn.h>
 
 #include "workloads/median.h"
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <gradmill/runtime/plan.h>
 
 #include "bare_flow.h"

@@ -2,8 +2,8 @@
 
 #include <limits>
 
-#include <gradmill/profile/tile_times.h>
-#include <gradmill/runtime/cpus.h>
+#include <gradmill/runtime/profile/tile_times.h>
+#include <gradmill/runtime/threads/cpus.h>
 
 #include "workloads/clock.h"
 

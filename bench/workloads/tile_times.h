@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include <gradmill/profile/replay.h>
+#include <gradmill/runtime/profile/replay.h>
 
 #include "workloads/workload.h"
 

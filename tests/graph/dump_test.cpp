@@ -1,4 +1,4 @@
-#include <gradmill/graph/dump.h>
+#include <gradmill/runtime/plan_text.h>
 #include <gtest/gtest.h>
 #include <tests/support/temp_folder.h>
 

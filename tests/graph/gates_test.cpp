@@ -1,6 +1,6 @@
-#include <gradmill/graph/gates.h>
-#include <gradmill/graph/memory_planner.h>
-#include <gradmill/graph/schedule.h>
+#include <gradmill/graph/planning/gates.h>
+#include <gradmill/graph/planning/memory_planner.h>
+#include <gradmill/graph/planning/schedule.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

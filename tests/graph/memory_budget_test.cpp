@@ -1,7 +1,7 @@
 // Steps that fit into a number of bytes.
 
 #include <gradmill/gradmill.h>
-#include <gradmill/graph/memory_budget.h>
+#include <gradmill/graph/planning/memory_budget.h>
 #include <gradmill/runtime/log.h>
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include <gradmill/gradmill.h>
-#include <gradmill/graph/memory_planner.h>
-#include <gradmill/graph/schedule.h>
+#include <gradmill/graph/planning/memory_planner.h>
+#include <gradmill/graph/planning/schedule.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>

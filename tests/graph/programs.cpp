@@ -1,6 +1,6 @@
 #include "programs.h"
 
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 
 #include <algorithm>
 #include <random>

@@ -1,5 +1,5 @@
 #include <gradmill/gradmill.h>
-#include <gradmill/graph/recompute.h>
+#include <gradmill/graph/passes/recompute.h>
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,6 +1,7 @@
 #include <gradmill/gradmill.h>
-#include <gradmill/graph/schedule.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/graph/planning/schedule.h>
+#include <gradmill/runtime/executor/executor.h>
+#include <gradmill/runtime/plan/critical_path.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 #include <gradmill/ops/concat.h>
-#include <gradmill/runtime/index.h>
+#include <gradmill/runtime/support/index.h>
 #include <gtest/gtest.h>
 
 #include "support/error_of.h"

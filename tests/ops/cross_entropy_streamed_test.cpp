@@ -1,7 +1,7 @@
 // A gradient written past the caches: the same bits as one written into them.
 
 #include <gradmill/gradmill.h>
-#include <gradmill/ops/cross_entropy_rows.h>
+#include <gradmill/ops/cross_entropy/row_loops.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

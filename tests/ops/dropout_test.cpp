@@ -1,5 +1,5 @@
 #include <gradmill/ops/dropout.h>
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 #include <gtest/gtest.h>
 
 #include <array>

@@ -3,7 +3,7 @@
 #include "fused_update.h"
 
 #include <gmock/gmock.h>
-#include <gradmill/graph/schedule.h>
+#include <gradmill/graph/planning/schedule.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

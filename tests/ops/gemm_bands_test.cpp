@@ -1,6 +1,6 @@
 // Products by bands against sums in double, and what they leave alone.
 
-#include <gradmill/ops/gemm_bands.h>
+#include <gradmill/ops/matmul/bands.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,9 +1,9 @@
 // Every way to do a product gives the product: sums that are cut, right-hand sides that are laid
 // out, tiles of any shape.
 
-#include <gradmill/ops/gemm_grid.h>
-#include <gradmill/ops/gemm_multiply.h>
-#include <gradmill/ops/pack.h>
+#include <gradmill/ops/matmul/grid.h>
+#include <gradmill/ops/matmul/multiply.h>
+#include <gradmill/ops/matmul/pack.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

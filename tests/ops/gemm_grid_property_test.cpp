@@ -1,8 +1,8 @@
 // How products are cut, over problems far too large to compute.
 
-#include <gradmill/ops/gemm.h>
-#include <gradmill/ops/gemm_batch.h>
-#include <gradmill/ops/gemm_grid.h>
+#include <gradmill/ops/matmul/batch.h>
+#include <gradmill/ops/matmul/grid.h>
+#include <gradmill/ops/matmul/kernel.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 

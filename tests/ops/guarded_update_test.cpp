@@ -3,8 +3,8 @@
 #include "fused_update.h"
 
 #include <gmock/gmock.h>
-#include <gradmill/graph/compile.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/graph/planning/compile.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gradmill/gradmill.h>
-#include <gradmill/ops/gemm_batch.h>
+#include <gradmill/ops/matmul/batch.h>
 #include <gtest/gtest.h>
 
 #include <numeric>

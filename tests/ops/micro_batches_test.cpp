@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gradmill/gradmill.h>
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,6 +1,6 @@
 // The vector functions on their own, at the instruction set that the tests run with.
 
-#include <gradmill/ops/simd.h>
+#include <gradmill/ops/simd/targets.h>
 
 // Highway needs this order.
 // clang-format off
@@ -8,7 +8,7 @@
 #define HWY_TARGET_INCLUDE "ops/vector_math_test.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <gradmill/ops/vector_math-inl.h>
+#include <gradmill/ops/simd/vector_math-inl.h>
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();

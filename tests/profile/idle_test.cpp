@@ -1,6 +1,6 @@
 // Why workers were idle, on runs whose reasons can be told by hand.
 
-#include <gradmill/profile/idle.h>
+#include <gradmill/runtime/profile/idle.h>
 #include <gtest/gtest.h>
 
 #include <numeric>

@@ -1,7 +1,7 @@
 // What is alive in a plan's arena, against a count that looks at every buffer at every step.
 
 #include <gradmill/gradmill.h>
-#include <gradmill/profile/profile.h>
+#include <gradmill/runtime/profile.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -2,14 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gradmill/gradmill.h>
-#include <gradmill/profile/profile.h>
-#include <gradmill/profile/tile_times.h>
+#include <gradmill/runtime/profile.h>
+#include <gradmill/runtime/profile/tile_times.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "../graph/programs.h"
+#include "report/report.h"
 #include "synthetic.h"
 
 namespace gradmill {

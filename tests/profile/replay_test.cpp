@@ -1,6 +1,6 @@
 // The list scheduler, on graphs whose schedules can be told by hand.
 
-#include <gradmill/profile/replay.h>
+#include <gradmill/runtime/profile/replay.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // Critical paths: of a run as it went, and of a plan whose steps take a given time.
 
 #include <gmock/gmock.h>
-#include <gradmill/profile/replay.h>
-#include <gradmill/profile/run_path.h>
+#include <gradmill/runtime/profile/replay.h>
+#include <gradmill/runtime/profile/run_path.h>
 #include <gtest/gtest.h>
 
 #include "synthetic.h"

@@ -1,7 +1,7 @@
 // Traces of sessions: what is in them, what they must not change, and what is refused.
 
 #include <gradmill/gradmill.h>
-#include <gradmill/profile/profile.h>
+#include <gradmill/runtime/profile.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 #include <gmock/gmock.h>
-#include <gradmill/runtime/arena.h>
+#include <gradmill/runtime/support/arena.h>
 #include <gtest/gtest.h>
 #include <tests/support/error_of.h>
 

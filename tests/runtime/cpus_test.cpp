@@ -1,4 +1,4 @@
-#include <gradmill/runtime/cpus.h>
+#include <gradmill/runtime/threads/cpus.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <tests/support/temp_folder.h>

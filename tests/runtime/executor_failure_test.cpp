@@ -1,5 +1,5 @@
 #include <gmock/gmock.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <gtest/gtest.h>
 #include <tests/runtime/random_plan.h>
 #include <tests/support/error_of.h>

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
+#include <gradmill/runtime/plan/step_cost.h>
 #include <gtest/gtest.h>
 #include <tests/runtime/random_plan.h>
 #include <tests/support/error_of.h>

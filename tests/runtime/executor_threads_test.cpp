@@ -5,7 +5,7 @@
 #include <omp.h>
 #endif
 
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <tests/runtime/random_plan.h>
 #include <tests/support/in_tasks.h>
 

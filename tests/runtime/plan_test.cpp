@@ -1,5 +1,5 @@
 #include <gmock/gmock.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <gradmill/runtime/plan.h>
 #include <gtest/gtest.h>
 #include <tests/support/error_of.h>

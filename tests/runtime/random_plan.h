@@ -1,7 +1,7 @@
 #pragma once
 
 #include <gradmill/runtime/error.h>
-#include <gradmill/runtime/executor.h>
+#include <gradmill/runtime/executor/executor.h>
 #include <gradmill/runtime/plan.h>
 
 #include <atomic>

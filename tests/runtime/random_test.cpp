@@ -1,4 +1,4 @@
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include <gradmill/runtime/short_slice.h>
+#include <gradmill/runtime/threads/short_slice.h>
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 #include <unistd.h>

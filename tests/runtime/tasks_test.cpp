@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 #include <gradmill/runtime/plan.h>
-#include <gradmill/runtime/tasks.h>
+#include <gradmill/runtime/plan/tasks.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>

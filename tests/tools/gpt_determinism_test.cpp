@@ -1,6 +1,6 @@
 // The same bits of a GPT's training, with dropout and micro-batches, however it runs.
 
-#include <gradmill/graph/memory_budget.h>
+#include <gradmill/graph/planning/memory_budget.h>
 #include <gradmill/runtime/trace_file.h>
 #include <gtest/gtest.h>
 

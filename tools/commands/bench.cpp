@@ -8,8 +8,8 @@
 #include <set>
 #include <utility>
 
-#include <gradmill/runtime/cpus.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/threads/cpus.h>
 
 #include "commands/bench_figures.h"
 #include "commands/bench_json.h"

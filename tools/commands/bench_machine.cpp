@@ -2,8 +2,8 @@
 
 #include <fstream>
 
-#include <gradmill/runtime/cpus.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/threads/cpus.h>
 
 namespace gradmill {
 namespace {

@@ -6,8 +6,8 @@
 #include <iostream>
 #include <numeric>
 
-#include <gradmill/profile/replay.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/profile/replay.h>
 
 #include "commands/bench_machine.h"
 #include "commands/commands.h"

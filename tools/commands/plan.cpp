@@ -3,10 +3,10 @@
 #include <string>
 #include <utility>
 
-#include <gradmill/graph/dump.h>
 #include <gradmill/graph/session.h>
-#include <gradmill/profile/profile.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/plan_text.h>
+#include <gradmill/runtime/profile.h>
 
 #include "commands/commands.h"
 #include "commands/profiled_model.h"

@@ -7,10 +7,10 @@
 #include <memory>
 #include <set>
 
-#include <gradmill/profile/profile.h>
-#include <gradmill/profile/tile_times.h>
-#include <gradmill/runtime/cpus.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/profile.h>
+#include <gradmill/runtime/profile/tile_times.h>
+#include <gradmill/runtime/threads/cpus.h>
 
 #include "commands/bench_machine.h"
 #include "commands/commands.h"
@@ -18,6 +18,7 @@
 #include "commands/save_path.h"
 #include "commands/tuning_file.h"
 #include "commands/write_text.h"
+#include "report/report.h"
 #include "workloads/bandwidth.h"
 #include "workloads/compute_rate.h"
 #include "workloads/core_thread.h"

@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include <gradmill/graph/memory_budget.h>
+#include <gradmill/graph/planning/memory_budget.h>
 #include <gradmill/ops/learning_rate.h>
 #include <gradmill/runtime/error.h>
 

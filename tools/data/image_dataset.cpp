@@ -7,7 +7,7 @@
 #include <utility>
 
 #include <gradmill/runtime/error.h>
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 
 #include "data/idx.h"
 

@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include <gradmill/runtime/error.h>
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 
 #include "text/read_file.h"
 

@@ -1,6 +1,6 @@
 #include "models/random_batch.h"
 
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 
 namespace gradmill {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include <gradmill/runtime/random.h>
+#include <gradmill/runtime/support/random.h>
 
 namespace gradmill {
 

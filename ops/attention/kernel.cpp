@@ -1,0 +1,167 @@
+#include <gradmill/ops/attention/kernel.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <gradmill/ops/attention/loops.h>
+#include <gradmill/runtime/error.h>
+
+namespace gradmill {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+std::int64_t offset(const AttentionProblem& p, const AttentionRows& rows, std::int64_t head) {
+  return rows.first + head / p.heads * rows.outer + head % p.heads * rows.head;
+}
+
+template <class T>
+AttentionHead<T> head_of(const AttentionProblem& p, const KernelRun& run, std::int64_t head) {
+  AttentionHead<T> result{.queries = p.queries,
+                          .keys = p.keys,
+                          .width = p.width,
+                          .value_width = p.value_width,
+                          .causal = p.causal,
+                          .scale = static_cast<T>(p.scale),
+                          .query_row = p.query.row,
+                          .key_row = p.key.row,
+                          .value_row = p.value.row,
+                          .mask_row = p.mask_row,
+                          .mask_column = p.mask_column,
+                          .result_row = p.result.row};
+  result.query = run.input<T>(0) + offset(p, p.query, head);
+  result.key = run.input<T>(p.packed ? 0 : 1) + offset(p, p.key, head);
+  result.value = run.input<T>(p.packed ? 0 : 2) + offset(p, p.value, head);
+  if (!p.mask.empty()) result.mask = run.input<T>(3) + p.mask[static_cast<std::size_t>(head)];
+  return result;
+}
+
+// What is causal is uneven: tiles with the most work are numbered first.
+template <class T>
+class Forward final : public Kernel {
+ public:
+  explicit Forward(AttentionProblem problem)
+      : p_(std::move(problem)), blocks_(ceil_div(p_.queries, kAttentionQueries)) {}
+
+  std::int64_t tiles(int) const override { return p_.all_heads() * blocks_; }
+  std::size_t scratch_bytes() const override {
+    return static_cast<std::size_t>(attention_scratch(p_.width, p_.value_width)) * sizeof(T);
+  }
+  void run(int, std::int64_t tile, const KernelRun& run) const override {
+    const std::int64_t head = tile % p_.all_heads();
+    const std::int64_t first = (blocks_ - 1 - tile / p_.all_heads()) * kAttentionQueries;
+    attention_forward(head_of<T>(p_, run, head), first,
+                      std::min(p_.queries, first + kAttentionQueries),
+                      run.output<T>(0) + offset(p_, p_.result, head),
+                      run.output<T>(1) + head * 2 * p_.queries, run.scratch<T>());
+  }
+  std::string description() const override {
+    return cat("blocks of ", kAttentionQueries, " queries by ", kAttentionKeys, " keys");
+  }
+
+ private:
+  AttentionProblem p_;
+  std::int64_t blocks_;
+};
+
+// A tile has a part of a head's keys, in whole blocks. Where a head is one part, its tile has the
+// gradient of the queries too; otherwise a second phase adds up what the parts gave to it.
+template <class T>
+class Backward final : public Kernel {
+ public:
+  explicit Backward(AttentionProblem problem)
+      : p_(std::move(problem)), width_(attention_padded(p_.width)) {
+    constexpr std::int64_t kTiles = 32;
+    const std::int64_t blocks = ceil_div(p_.keys, kAttentionKeys);
+    const std::int64_t wanted = std::min(blocks, ceil_div(kTiles, p_.all_heads()));
+    part_ = ceil_div(blocks, wanted) * kAttentionKeys;
+    parts_ = ceil_div(p_.keys, part_);
+    rows_ = attention_padded(p_.queries);
+  }
+
+  int phases() const override { return parts_ > 1 ? 2 : 1; }
+  std::int64_t tiles(int phase) const override {
+    return p_.all_heads() * (phase == 0 ? parts_ : ceil_div(p_.queries, kAttentionQueries));
+  }
+  std::size_t workspace_bytes() const override {
+    return parts_ == 1 ? 0 : bytes(p_.all_heads() * parts_ * rows_ * width_);
+  }
+  std::size_t scratch_bytes() const override {
+    const std::int64_t sums = parts_ == 1 ? rows_ * width_ : 0;
+    return bytes(sums + attention_backward_scratch(p_.width, p_.value_width));
+  }
+
+  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
+    const std::int64_t head = tile % p_.all_heads();
+    const std::int64_t index = tile / p_.all_heads();
+    T* query_gradient = run.output<T>(0) + offset(p_, p_.query, head);
+    if (phase == 1) {
+      const std::int64_t first = index * kAttentionQueries;
+      const std::int64_t last = std::min(p_.queries, first + kAttentionQueries);
+      return add_parts(sums(run, head, 0), first, last, query_gradient);
+    }
+    AttentionHead<T> data = head_of<T>(p_, run, head);
+    const int saved = (p_.packed ? 1 : 3) + (p_.mask.empty() ? 0 : 1);
+    data.result = run.input<T>(saved) + offset(p_, p_.result, head);
+    data.numbers = run.input<T>(saved + 1) + head * 2 * p_.queries;
+    data.upstream = run.input<T>(saved + 2) + offset(p_, p_.result, head);
+    T* key_gradient = run.output<T>(p_.packed ? 0 : 1) + offset(p_, p_.key, head);
+    T* value_gradient = run.output<T>(p_.packed ? 0 : 2) + offset(p_, p_.value, head);
+    T* query_sums = parts_ == 1 ? run.scratch<T>() : sums(run, head, index);
+    T* scratch = run.scratch<T>() + (parts_ == 1 ? rows_ * width_ : 0);
+    const std::int64_t first = index * part_;
+    attention_backward(data, first, std::min(p_.keys, first + part_), query_sums, key_gradient,
+                       value_gradient, scratch);
+    if (parts_ == 1) add_parts(query_sums, 0, p_.queries, query_gradient);
+  }
+
+  std::string description() const override {
+    return cat("blocks of ", kAttentionBackwardQueries, " queries by ", kAttentionKeys, " keys, ",
+               parts_, " parts a head");
+  }
+
+ private:
+  static std::size_t bytes(std::int64_t elements) {
+    return static_cast<std::size_t>(elements) * sizeof(T);
+  }
+
+  T* sums(const KernelRun& run, std::int64_t head, std::int64_t part) const {
+    return run.workspace<T>() + (head * parts_ + part) * rows_ * width_;
+  }
+
+  // A part gave nothing to queries that see none of its keys.
+  void add_parts(const T* sums, std::int64_t first, std::int64_t last, T* to) const {
+    const T scale = static_cast<T>(p_.scale);
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t parts = p_.causal ? std::min(parts_, i / part_ + 1) : parts_;
+      const T* row = sums + i * width_;
+      T* result = to + i * p_.query.row;
+      for (std::int64_t j = 0; j < p_.width; ++j) result[j] = row[j];
+      for (std::int64_t part = 1; part < parts; ++part) {
+        row += rows_ * width_;
+        for (std::int64_t j = 0; j < p_.width; ++j) result[j] += row[j];
+      }
+      for (std::int64_t j = 0; j < p_.width; ++j) result[j] *= scale;
+    }
+  }
+
+  AttentionProblem p_;
+  std::int64_t width_;
+  std::int64_t part_ = 0;  ///< keys of a tile
+  std::int64_t parts_ = 1;
+  std::int64_t rows_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_attention(AttentionProblem problem) {
+  if (problem.dtype == DType::f32) return std::make_unique<Forward<float>>(std::move(problem));
+  return std::make_unique<Forward<double>>(std::move(problem));
+}
+
+std::unique_ptr<Kernel> make_attention_backward(AttentionProblem problem) {
+  if (problem.dtype == DType::f32) return std::make_unique<Backward<float>>(std::move(problem));
+  return std::make_unique<Backward<double>>(std::move(problem));
+}
+
+}  // namespace gradmill

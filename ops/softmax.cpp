@@ -1,0 +1,154 @@
+#include <gradmill/ops/arithmetic.h>
+#include <gradmill/ops/elementwise/elementwise.h>
+#include <gradmill/ops/math.h>
+#include <gradmill/ops/reduce.h>
+#include <gradmill/ops/softmax.h>
+#include <gradmill/ops/softmax/loops.h>
+#include <gradmill/ops/tiles/middle_axis.h>
+
+namespace gradmill {
+namespace {
+
+std::string_view to_string(SoftmaxKind kind) {
+  switch (kind) {
+    case SoftmaxKind::softmax: return "softmax";
+    case SoftmaxKind::log_softmax: return "log_softmax";
+    case SoftmaxKind::softmax_backward: return "softmax_backward";
+    case SoftmaxKind::log_softmax_backward: return "log_softmax_backward";
+  }
+  return "?";
+}
+
+template <class T>
+class SoftmaxKernel final : public Kernel {
+ public:
+  SoftmaxKernel(SoftmaxKind kind, const Shape& shape, int axis) : kind_(kind), axis_(shape, axis) {}
+
+  std::int64_t tiles(int) const override { return axis_.tiles(); }
+  std::size_t scratch_bytes() const override {
+    if (axis_.inner == 1) return 0;
+    return static_cast<std::size_t>(kSoftmaxScratch * axis_.columns) * sizeof(T);
+  }
+  void run(int, std::int64_t tile, const KernelRun& run) const override {
+    const bool backward =
+        kind_ == SoftmaxKind::softmax_backward || kind_ == SoftmaxKind::log_softmax_backward;
+    const T* x = run.input<T>(0);
+    const T* dy = backward ? run.input<T>(1) : x;
+    T* y = run.output<T>(0);
+    axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
+      apply_softmax(kind_, x + unit.element, dy + unit.element, y + unit.element, axis_.n,
+                    axis_.inner, unit.columns, run.scratch<T>());
+    });
+  }
+  std::string description() const override { return cat("fused ", to_string(kind_)); }
+
+ private:
+  SoftmaxKind kind_;
+  MiddleAxis axis_;
+};
+
+// What the two functions and their gradients have in common: shapes and the kernel.
+class SoftmaxOp : public Op {
+ public:
+  SoftmaxOp(SoftmaxKind kind, int axis) : kind_(kind), axis_(axis) {}
+
+  std::string_view name() const override { return to_string(kind_); }
+  std::string attributes() const override { return cat("axis=", axis_); }
+
+  std::vector<Type> infer(std::span<const Type> inputs) const override {
+    check_floating(inputs[0]);
+    normalize_axis(axis_, inputs[0].shape);
+    check(inputs.size() == 1 || inputs[0] == inputs[1], "result ", inputs[0], " and its gradient ",
+          inputs.back(), " differ");
+    return {inputs[0]};
+  }
+
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    const Type& type = context.outputs[0];
+    const int axis = normalize_axis(axis_, type.shape);
+    if (type.dtype == DType::f32) {
+      return std::make_unique<SoftmaxKernel<float>>(kind_, type.shape, axis);
+    }
+    return std::make_unique<SoftmaxKernel<double>>(kind_, type.shape, axis);
+  }
+
+  Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
+    constexpr double kForwardFlops = 25;
+    Cost cost = Op::cost(inputs, outputs);
+    cost.flops *= kForwardFlops;
+    return cost;
+  }
+
+  bool in_place(int, int, std::span<const Type>) const override { return true; }
+
+ protected:
+  int axis() const { return axis_; }
+
+ private:
+  SoftmaxKind kind_;
+  int axis_;
+};
+
+// dx = y (dy - sum y dy). With u upstream of dx: it is linear in dy with a symmetric matrix, and
+// du/dy = u (dy - sum y dy) - dy sum u y.
+class SoftmaxBackward final : public SoftmaxOp {
+ public:
+  explicit SoftmaxBackward(int axis) : SoftmaxOp(SoftmaxKind::softmax_backward, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    const Value u = context.upstream[0];
+    const Value y = context.inputs[0];
+    const Value dy = context.inputs[1];
+    std::vector<Value> result(2);
+    if (context.needed[0]) {
+      result[0] = u * (dy - sum(y * dy, {axis()}, true)) - dy * sum(u * y, {axis()}, true);
+    }
+    if (context.needed[1]) {
+      result[1] = add_op(std::make_shared<const SoftmaxBackward>(axis()), {y, u}, {});
+    }
+    return result;
+  }
+};
+
+class Softmax final : public SoftmaxOp {
+ public:
+  explicit Softmax(int axis) : SoftmaxOp(SoftmaxKind::softmax, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    return {add_op(std::make_shared<const SoftmaxBackward>(axis()),
+                   {context.outputs[0], context.upstream[0]}, {})};
+  }
+};
+
+// dx = dy - exp(y) sum dy.
+class LogSoftmaxBackward final : public SoftmaxOp {
+ public:
+  explicit LogSoftmaxBackward(int axis) : SoftmaxOp(SoftmaxKind::log_softmax_backward, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    const Value u = context.upstream[0];
+    const Value weighted = u * exp(context.inputs[0]);
+    std::vector<Value> result(2);
+    if (context.needed[0]) result[0] = neg(weighted * sum(context.inputs[1], {axis()}, true));
+    if (context.needed[1]) result[1] = u - sum(weighted, {axis()}, true);
+    return result;
+  }
+};
+
+class LogSoftmax final : public SoftmaxOp {
+ public:
+  explicit LogSoftmax(int axis) : SoftmaxOp(SoftmaxKind::log_softmax, axis) {}
+  std::vector<Value> gradient(const GradientContext& context) const override {
+    return {add_op(std::make_shared<const LogSoftmaxBackward>(axis()),
+                   {context.outputs[0], context.upstream[0]}, {})};
+  }
+};
+
+}  // namespace
+
+Value softmax(Value x, int axis, std::string name) {
+  return add_op(std::make_shared<const Softmax>(axis), {x}, std::move(name));
+}
+
+Value log_softmax(Value x, int axis, std::string name) {
+  return add_op(std::make_shared<const LogSoftmax>(axis), {x}, std::move(name));
+}
+
+}  // namespace gradmill

@@ -1,0 +1,192 @@
+#include <gradmill/ops/simd/targets.h>
+#include <gradmill/ops/softmax/loops.h>
+
+// Highway needs this order.
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradmill/ops/softmax/loops.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <gradmill/ops/simd/vector_math-inl.h>
+// clang-format on
+
+#include <cmath>
+
+HWY_BEFORE_NAMESPACE();
+namespace gradmill::HWY_NAMESPACE {
+
+// log s from the terms of the largest elements, each 1, and the sum of the rest, of which a single
+// largest element must not cost the digits.
+template <class T>
+T log_of_sum(T maxima, T rest) {
+  return maxima == 1 ? std::log1p(rest) : std::log(maxima + rest);
+}
+
+template <SoftmaxKind kind, class T>
+HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  const hn::ScalableTag<T> d;
+  if constexpr (kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax) {
+    // A NaN need not be found here: it makes the sum NaN.
+    const auto most = hn::Set(d, row_max(d, x, n));
+    if constexpr (kind == SoftmaxKind::softmax) {
+      const T sum = sum_of(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
+        const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
+        store(e, y);
+        return e;
+      });
+      const auto scale = hn::Set(d, T(1) / sum);
+      for_vectors(d, n, T(0),
+                  [&](auto load, auto store) HWY_ATTR { store(hn::Mul(load(y), scale), y); });
+    } else {
+      auto maxima = hn::Zero(d);
+      const T rest = sum_of(d, n, kLowest, [&](auto load, auto) HWY_ATTR {
+        const auto at_most = hn::Sub(load(x), most);
+        const auto largest = hn::Eq(at_most, hn::Zero(d));
+        maxima = hn::Add(maxima, hn::IfThenElseZero(largest, hn::Set(d, T(1))));
+        return hn::IfThenZeroElse(largest, exp_of_nonpositive(d, at_most));
+      });
+      const T largest = hn::GetLane(hn::SumOfLanes(d, maxima));
+      const auto log_sum = hn::Set(d, log_of_sum(largest, rest));
+      for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+        store(hn::Sub(hn::Sub(load(x), most), log_sum), y);
+      });
+    }
+  } else if constexpr (kind == SoftmaxKind::softmax_backward) {
+    const T sum =
+        sum_of(d, n, T(0), [&](auto load, auto) HWY_ATTR { return hn::Mul(load(x), load(dy)); });
+    const auto dot = hn::Set(d, sum);
+    for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+      store(hn::Mul(load(x), hn::Sub(load(dy), dot)), y);
+    });
+  } else {
+    const T sum = sum_of(d, n, T(0), [&](auto load, auto) HWY_ATTR { return load(dy); });
+    const auto total = hn::Set(d, sum);
+    for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
+      store(hn::NegMulAdd(exp_of_nonpositive(d, load(x)), total, load(dy)), y);
+    });
+  }
+}
+
+// The same for columns: the maxima, the sums, those of a block of rows, and how many elements are
+// the largest are rows in `scratch`.
+template <SoftmaxKind kind, class T>
+HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
+                             std::int64_t columns, T* scratch) {
+  constexpr std::int64_t kRows = 64;
+  constexpr T kLowest = -std::numeric_limits<T>::infinity();
+  constexpr bool kForward = kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax;
+  const hn::ScalableTag<T> d;
+  T* most = scratch;
+  T* sums = scratch + columns;
+  T* block = scratch + 2 * columns;
+  [[maybe_unused]] T* maxima = scratch + 3 * columns;
+  std::fill_n(most, columns, kLowest);
+  std::fill_n(sums, 3 * columns, T(0));
+  const auto for_rows = [&](auto body) HWY_ATTR {
+    for (std::int64_t i = 0; i < n; ++i) {
+      for_vectors(d, columns, T(0), [&](auto load, auto store) HWY_ATTR {
+        body(x + i * stride, kForward ? nullptr : dy + i * stride, y + i * stride, load, store);
+      });
+      if ((i + 1) % kRows != 0 && i + 1 != n) continue;
+      for_vectors(d, columns, T(0), [&](auto load, auto store) HWY_ATTR {
+        store(hn::Add(load(sums), load(block)), sums);
+        store(hn::Zero(d), block);
+      });
+    }
+  };
+  if constexpr (kForward) {
+    for_rows([&](const T* xi, const T*, T*, auto load, auto store)
+                 HWY_ATTR { store(hn::Max(load(most), load(xi)), most); });
+    for_rows([&](const T* xi, const T*, [[maybe_unused]] T* yi, auto load, auto store) HWY_ATTR {
+      const auto at_most = hn::Sub(load(xi), load(most));
+      auto e = exp_of_nonpositive(d, at_most);
+      if constexpr (kind == SoftmaxKind::softmax) {
+        store(e, yi);
+      } else {
+        const auto largest = hn::Eq(at_most, hn::Zero(d));
+        e = hn::IfThenZeroElse(largest, e);
+        const auto one = hn::IfThenElseZero(largest, hn::Set(d, T(1)));
+        store(hn::Add(load(maxima), one), maxima);
+      }
+      store(hn::Add(load(block), e), block);
+    });
+    for (std::int64_t c = 0; c < columns; ++c) {
+      sums[c] = kind == SoftmaxKind::softmax ? T(1) / sums[c] : log_of_sum(maxima[c], sums[c]);
+    }
+  } else {
+    for_rows([&](const T* xi, const T* dyi, T*, auto load, auto store) HWY_ATTR {
+      auto term = load(dyi);
+      if constexpr (kind == SoftmaxKind::softmax_backward) term = hn::Mul(load(xi), term);
+      store(hn::Add(load(block), term), block);
+    });
+  }
+  for_rows([&](const T* xi, [[maybe_unused]] const T* dyi, T* yi, auto load, auto store) HWY_ATTR {
+    if constexpr (kind == SoftmaxKind::softmax) {
+      store(hn::Mul(load(yi), load(sums)), yi);
+    } else if constexpr (kind == SoftmaxKind::log_softmax) {
+      store(hn::Sub(hn::Sub(load(xi), load(most)), load(sums)), yi);
+    } else if constexpr (kind == SoftmaxKind::softmax_backward) {
+      store(hn::Mul(load(xi), hn::Sub(load(dyi), load(sums))), yi);
+    } else {
+      store(hn::NegMulAdd(exp_of_nonpositive(d, load(xi)), load(sums), load(dyi)), yi);
+    }
+  });
+}
+
+template <SoftmaxKind kind, class T>
+void compute(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
+             std::int64_t columns, T* scratch) {
+  if (stride == 1) return row<kind>(x, dy, y, n);
+  columns_of<kind>(x, dy, y, n, stride, columns, scratch);
+}
+
+template <class T>
+void compute(SoftmaxKind kind, const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
+             std::int64_t columns, T* scratch) {
+  switch (kind) {
+    case SoftmaxKind::softmax:
+      return compute<SoftmaxKind::softmax>(x, dy, y, n, stride, columns, scratch);
+    case SoftmaxKind::log_softmax:
+      return compute<SoftmaxKind::log_softmax>(x, dy, y, n, stride, columns, scratch);
+    case SoftmaxKind::softmax_backward:
+      return compute<SoftmaxKind::softmax_backward>(x, dy, y, n, stride, columns, scratch);
+    case SoftmaxKind::log_softmax_backward:
+      return compute<SoftmaxKind::log_softmax_backward>(x, dy, y, n, stride, columns, scratch);
+  }
+}
+
+void softmax_f32(SoftmaxKind kind, const float* x, const float* dy, float* y, std::int64_t n,
+                 std::int64_t stride, std::int64_t columns, float* scratch) {
+  compute(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+void softmax_f64(SoftmaxKind kind, const double* x, const double* dy, double* y, std::int64_t n,
+                 std::int64_t stride, std::int64_t columns, double* scratch) {
+  compute(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+}  // namespace gradmill::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gradmill {
+namespace {
+
+HWY_EXPORT(softmax_f32);
+HWY_EXPORT(softmax_f64);
+
+}  // namespace
+
+void apply_softmax(SoftmaxKind kind, const float* x, const float* dy, float* y, std::int64_t n,
+                   std::int64_t stride, std::int64_t columns, float* scratch) {
+  HWY_DYNAMIC_DISPATCH(softmax_f32)(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+void apply_softmax(SoftmaxKind kind, const double* x, const double* dy, double* y, std::int64_t n,
+                   std::int64_t stride, std::int64_t columns, double* scratch) {
+  HWY_DYNAMIC_DISPATCH(softmax_f64)(kind, x, dy, y, n, stride, columns, scratch);
+}
+
+}  // namespace gradmill
+#endif

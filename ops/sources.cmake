@@ -1,0 +1,58 @@
+# How each node is computed: a pair of files per op, and a folder per family.
+gradmill_sources(
+  accuracy.cpp
+  activation.cpp
+  arithmetic.cpp
+  attention.cpp
+  broadcast.cpp
+  clip_grad_norm.cpp
+  concat.cpp
+  cross_entropy.cpp
+  dropout.cpp
+  embedding.cpp
+  layer_norm.cpp
+  learning_rate.cpp
+  linear.cpp
+  linear_cross_entropy.cpp
+  math.cpp
+  matmul.cpp
+  optimizer.cpp
+  reduce.cpp
+  reshape.cpp
+  slice.cpp
+  softmax.cpp
+
+  attention/kernel.cpp
+  attention/loops.cpp
+
+  cross_entropy/column_loops.cpp
+  cross_entropy/kernel.cpp
+  cross_entropy/labels.cpp
+  cross_entropy/linear_kernel.cpp
+  cross_entropy/row_loops.cpp
+  cross_entropy/short_row_loops.cpp
+
+  dropout/loops.cpp
+
+  elementwise/elementwise.cpp
+  elementwise/loops.cpp
+
+  matmul/bands.cpp
+  matmul/batch.cpp
+  matmul/block_product.cpp
+  matmul/grid.cpp
+  matmul/kernel.cpp
+  matmul/multiply.cpp
+  matmul/pack.cpp
+
+  normalization/kernel.cpp
+  normalization/loops.cpp
+
+  optimizer/loops.cpp
+  optimizer/staged_update.cpp
+
+  reduce/loops.cpp
+  reduce/squared_sum.cpp
+
+  softmax/loops.cpp
+)

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <array>
+
+#include <gradmill/runtime/profile.h>
+
+namespace gradmill {
+
+/// Nanoseconds of all workers together, from the begin to the end of every run that succeeded, by
+/// what they were spent on.
+GRADMILL_API std::array<double, kSpentKinds> time_spent(const Trace& trace);
+
+}  // namespace gradmill

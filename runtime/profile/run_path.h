@@ -1,0 +1,15 @@
+#pragma once
+
+#include <vector>
+
+#include <gradmill/runtime/profile.h>
+
+namespace gradmill {
+
+/// The critical path of a run as it went, from the step that ended last back to the begin of the
+/// run: each time to the predecessor that ended last, or, where the step was ready and its worker
+/// still had another step's tile, to that step. Times and waits together reach from the begin of
+/// the run to the end of its last tile. Empty for a run without tiles.
+GRADMILL_API std::vector<PathStep> run_path(const Plan& plan, const TracedRun& run);
+
+}  // namespace gradmill

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include <gradmill/runtime/profile.h>
+
+namespace gradmill {
+
+/// What `profile_text` gives.
+std::string text_of(const Profile& profile);
+
+}  // namespace gradmill
