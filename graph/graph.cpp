@@ -164,6 +164,8 @@ std::vector<Value> Graph::add(std::shared_ptr<const Op> op, std::span<const Valu
       throw Error(cat(op->name(), " '", node.name, "': input ", i, ": ", error.what(),
                       "; a node reads only what was added before it"));
     }
+    check_node(is_known(types.back().dtype), "input ", i, " is of ", to_string(types.back().dtype),
+               ", which is none of f32, f64 and i64");
     node.inputs.push_back({value.node(), value.output()});
   }
   try {
