@@ -81,7 +81,7 @@ class ClipFactor final : public Op {
   ClipFactor(double max_norm, bool accumulates) : max_norm_(max_norm), accumulates_(accumulates) {}
 
   std::string_view name() const override { return "clip_grad_norm"; }
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return cat("max_norm=", max_norm_, accumulates_ ? " accumulates" : "");
   }
   bool differentiable(int) const override { return false; }

@@ -20,7 +20,7 @@ class NormOp : public Op {
  public:
   explicit NormOp(Settings settings) : settings_(std::move(settings)) {}
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     std::string text = "normalized_shape=";
     for (const std::int64_t size : settings_.sizes) text += cat(size, ',');
     return text + cat(" eps=", settings_.eps, settings_.weighted ? " weight" : "",
@@ -67,8 +67,8 @@ class NormBackward final : public NormOp {
   std::string_view name() const override {
     return settings().centered ? "layer_norm_backward" : "rms_norm_backward";
   }
-  std::string attributes() const override {
-    return cat(NormOp::attributes(), wanted_.x ? " dx" : "", wanted_.weight ? " dweight" : "",
+  std::optional<std::string> attributes() const override {
+    return cat(*NormOp::attributes(), wanted_.x ? " dx" : "", wanted_.weight ? " dweight" : "",
                wanted_.bias ? " dbias" : "");
   }
   bool differentiable(int input) const override { return input < 2 || input == weight_input(); }

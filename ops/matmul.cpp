@@ -59,7 +59,7 @@ class Matmul final : public Op {
 
   std::string_view name() const override { return "matmul"; }
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     std::string text = cat("transpose_a=", form_.transpose_a, " transpose_b=", form_.transpose_b);
     if (form_.lacks_m || form_.lacks_n || form_.lacks_k) {
       text += cat(" without=", form_.lacks_m ? "m" : "", form_.lacks_n ? "n" : "",
