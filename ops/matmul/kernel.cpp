@@ -32,7 +32,7 @@ BatchWalk walk(const Gemm& g, bool summed) {
 // part is some of the products that a matrix of C is the sum of, or, where those are too few, a
 // piece of the sum over k of one.
 template <class T>
-class GemmKernel final : public Kernel {
+class GemmKernel final : public Kernel, public Tunable {
  public:
   GemmKernel(const Gemm& gemm, Epilogue epilogue, const GemmGrid& grid)
       : gemm_(gemm),
@@ -111,6 +111,8 @@ class GemmKernel final : public Kernel {
       finish(tile, result, run, c, stride);
     }
   }
+
+  const Tunable* tunable() const override { return this; }
 
   std::string tuning_key() const override { return gradmill::tuning_key(gemm_); }
 
