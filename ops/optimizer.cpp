@@ -136,8 +136,8 @@ class Update final : public UpdateOp {
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const UpdateInputs& which = update_->inputs();
     check(std::ssize(inputs) == which.size, "takes ", which.size, " inputs, got ", inputs.size());
-    const auto type_of = [&](int i) { return inputs[static_cast<std::size_t>(i)]; };
-    const Type parameter = type_of(which.parameter);
+    const auto type_of = [&](int i) -> const Type& { return inputs[static_cast<std::size_t>(i)]; };
+    const Type& parameter = type_of(which.parameter);
     check_floating(parameter);
     const auto check_same = [&](int i) {
       check(type_of(i) == parameter, "parameter, gradient and state must agree: ", parameter,
@@ -145,9 +145,11 @@ class Update final : public UpdateOp {
     };
     check_same(which.gradient);
     for (const int i : which.written()) check_same(i);
-    const Type scale{parameter.dtype, {}};
-    check(which.scale < 0 || type_of(which.scale) == scale, "the scale must be ", scale, ", got ",
-          type_of(which.scale));
+    if (which.scale >= 0) {
+      const Type scale{parameter.dtype, {}};
+      check(type_of(which.scale) == scale, "the scale must be ", scale, ", got ",
+            type_of(which.scale));
+    }
     return {};
   }
 
