@@ -7,7 +7,7 @@
 #define HWY_TARGET_INCLUDE "gradmill/ops/attention/loops.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <gradmill/ops/attention/product-inl.h>
+#include <gradmill/ops/matmul/micro_kernel-inl.h>
 #include <gradmill/ops/simd/vector_math-inl.h>
 // clang-format on
 
@@ -16,11 +16,16 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
 
 // Everything is done a strip of queries at a time: a strip's scores have one row a key, one lane a
 // query. So sums and maxima over keys need no shuffles, keys and values are read as they lie, and
 // the scores of a block of keys stay in the first-level cache from the product that makes them to
-// the one that reads them.
+// the one that reads them. A strip is what one panel of a product holds.
+template <class T>
+constexpr std::int64_t kStrip = kPanelColumns<T>;
+
+constexpr OldSum last_if(bool add) { return add ? OldSum::last : OldSum::unused; }
 
 // Of `keys` keys from key s0 on, how many some query of the strip from query q0 on sees.
 template <class T>
@@ -127,25 +132,26 @@ void forward(const AttentionHead<T>& head, std::int64_t first, std::int64_t last
   std::fill_n(most, kAttentionQueries, -std::numeric_limits<T>::infinity());
   std::fill_n(total, kAttentionQueries, T(0));
   for (std::int64_t q = first; q < last; q += kWide) {
-    pack_strip(head.query + q * head.query_row, head.query_row, std::min(kWide, last - q),
-               head.width, head.scale, queries + (q - first) * e);
+    pack_transposed_panel(head.query + q * head.query_row, head.query_row,
+                          std::min(kWide, last - q), head.width, head.scale,
+                          queries + (q - first) * e);
   }
   const std::int64_t end = head.causal ? std::min(head.keys, last) : head.keys;
   for (std::int64_t s = 0; s < end; s += kAttentionKeys) {
     const std::int64_t n = std::min(kAttentionKeys, end - s);
-    pack_dense(head.key + s * head.key_row, head.key_row, n, head.width, keys);
+    pack_straight(head.key + s * head.key_row, head.key_row, n, head.width, keys, head.width);
     pack_panels(head.value + s * head.value_row, head.value_row, n, n, head.value_width, values);
     for (std::int64_t q = first; q < last; q += kWide) {
       const std::int64_t visible = visible_keys(head, q, s, n);
       if (visible == 0) continue;
       const std::int64_t at = q - first;
-      product<true>(Left<T>{keys, head.width, head.width}, visible, queries + at * e, 0, 1, false,
-                    scores, kWide);
+      multiply_panels<true>(Left<T>{keys, head.width, head.width}, visible, queries + at * e, 0, 1,
+                            OldSum::unused, scores, kWide);
       hide(head, q, s, visible, scores);
       exponentials(visible, scores, most + at, total + at, factor);
       if (s > 0) scale_rows(factor, kWide, panels * kWide, sums + at * v, v, sums + at * v, v);
-      product<false>(Left<T>{scores, kWide, visible}, kWide, values, n * kWide, panels, s > 0,
-                     sums + at * v, v);
+      multiply_panels<false>(Left<T>{scores, kWide, visible}, kWide, values, n * kWide, panels,
+                             last_if(s > 0), sums + at * v, v);
     }
   }
   for (std::int64_t i = 0; i < last - first; ++i) {
@@ -185,10 +191,10 @@ struct QueryBlock {
     const T* result = head.result + first * head.result_row;
     for (std::int64_t i = 0; i < n; i += kWide) {
       const std::int64_t rows = std::min(kWide, n - i);
-      pack_strip(query + i * head.query_row, head.query_row, rows, head.width, head.scale,
-                 strips + i * head.width);
-      pack_strip(upstream + i * head.result_row, head.result_row, rows, head.value_width, T(1),
-                 upstream_strips + i * head.value_width);
+      pack_transposed_panel(query + i * head.query_row, head.query_row, rows, head.width,
+                            head.scale, strips + i * head.width);
+      pack_transposed_panel(upstream + i * head.result_row, head.result_row, rows, head.value_width,
+                            T(1), upstream_strips + i * head.value_width);
     }
     pack_panels(query, head.query_row, n, padded, head.width, panels);
     pack_panels(upstream, head.result_row, n, padded, head.value_width, upstream_panels);
@@ -253,8 +259,9 @@ void backward_keys(const AttentionHead<T>& head, std::int64_t s0, std::int64_t n
   T* key_sums = key_panels + kAttentionKeys * e;
   T* values = key_sums + kAttentionKeys * e;
   T* value_sums = values + kAttentionKeys * v;
-  pack_dense(head.key + s0 * head.key_row, head.key_row, n, head.width, keys);
-  pack_dense(head.value + s0 * head.value_row, head.value_row, n, head.value_width, values);
+  pack_straight(head.key + s0 * head.key_row, head.key_row, n, head.width, keys, head.width);
+  pack_straight(head.value + s0 * head.value_row, head.value_row, n, head.value_width, values,
+                head.value_width);
   pack_panels(head.key + s0 * head.key_row, head.key_row, n, n, head.width, key_panels);
   std::fill_n(key_sums, n * e, T(0));
   std::fill_n(value_sums, n * v, T(0));
@@ -269,21 +276,22 @@ void backward_keys(const AttentionHead<T>& head, std::int64_t s0, std::int64_t n
       const std::int64_t visible = visible_keys(head, q + at, s0, n);
       T* p = scores + i * part;
       T* ds = gradients + i * part;
-      product<true>(Left<T>{keys, head.width, head.width}, visible, block.strips + at * head.width,
-                    0, 1, false, p, kWide);
-      product<true>(Left<T>{values, head.value_width, head.value_width}, visible,
-                    block.upstream_strips + at * head.value_width, 0, 1, false, ds, kWide);
+      multiply_panels<true>(Left<T>{keys, head.width, head.width}, visible,
+                            block.strips + at * head.width, 0, 1, OldSum::unused, p, kWide);
+      multiply_panels<true>(Left<T>{values, head.value_width, head.value_width}, visible,
+                            block.upstream_strips + at * head.value_width, 0, 1, OldSum::unused, ds,
+                            kWide);
       hide(head, q + at, s0, visible, p);
       score_gradients(block, at, visible, p, ds);
-      product<false>(Left<T>{ds, kWide, visible}, kWide, key_panels, part, width_panels, add,
-                     query_sums + (q + at) * e, e);
+      multiply_panels<false>(Left<T>{ds, kWide, visible}, kWide, key_panels, part, width_panels,
+                             last_if(add), query_sums + (q + at) * e, e);
       std::fill_n(p + visible * kWide, (seen - visible) * kWide, T(0));
       std::fill_n(ds + visible * kWide, (seen - visible) * kWide, T(0));
     }
-    product<true>(Left<T>{scores, kWide, kWide, strips, part}, seen, block.upstream_panels,
-                  strips * kWide * kWide, value_panels, true, value_sums, v);
-    product<true>(Left<T>{gradients, kWide, kWide, strips, part}, seen, block.panels,
-                  strips * kWide * kWide, width_panels, true, key_sums, e);
+    multiply_panels<true>(Left<T>{scores, kWide, kWide, strips, part}, seen, block.upstream_panels,
+                          strips * kWide * kWide, value_panels, OldSum::last, value_sums, v);
+    multiply_panels<true>(Left<T>{gradients, kWide, kWide, strips, part}, seen, block.panels,
+                          strips * kWide * kWide, width_panels, OldSum::last, key_sums, e);
   }
   const hn::ScalableTag<T> d;
   const auto scale = hn::Set(d, head.scale);
@@ -323,6 +331,7 @@ void backward_f64(const AttentionHead<double>& head, std::int64_t first, std::in
   backward(head, first, last, query_sums, key_gradient, value_gradient, scratch);
 }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
