@@ -23,7 +23,7 @@ void apply_epilogue(const Epilogue& epilogue, const Gemm& gemm, const ResultTile
   const GemmTile& tile = result.tile;
   const std::int64_t first = (result.result * gemm.m + tile.row) * gemm.n + tile.column;
   if (epilogue.update != nullptr) {
-    epilogue.update->apply(run, {.parameter = kUpdatedInput, .state = kUpdatedInput + 1},
+    epilogue.update->apply(run, updated_inputs(epilogue),
                            GradientRows<T>{.gradient = result.c,
                                            .gradient_stride = result.stride,
                                            .first = first,

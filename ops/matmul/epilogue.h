@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <gradmill/graph/optimizer.h>
 #include <gradmill/ops/elementwise/loops.h>
 #include <gradmill/ops/matmul/problem.h>
 #include <gradmill/ops/optimizer/element_update.h>
@@ -25,8 +26,10 @@ struct Epilogue {
   bool empty() const { return !bias && !activation && !combine && update == nullptr; }
 };
 
-/// The input that an update changes; the state follows it.
-inline constexpr int kUpdatedInput = 2;
+/// Where a product with an update has the update's inputs: after A and B.
+inline UpdateInputs updated_inputs(const Epilogue& epilogue) {
+  return epilogue.update->inputs().without_gradient(2);
+}
 
 /// "bias+relu", for logs and attributes; empty for none.
 std::string to_string(const Epilogue& epilogue);

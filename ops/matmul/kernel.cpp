@@ -15,6 +15,7 @@
 #include <gradmill/ops/tiles/block_layout.h>
 #include <gradmill/ops/tiles/stages.h>
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/short_list.h>
 
 namespace gradmill {
 namespace {
@@ -32,7 +33,7 @@ class GemmKernel final : public StagedKernel<GemmKernel<T>>, public Tunable {
     }
     place_operands();
     if (epilogue_.update != nullptr) {
-      updated_ = epilogue_.update->writes();
+      updated_ = updated_inputs(epilogue_).written();
       gradient_ = scratch_.add<T>(grid_.tile_m * packed_stride(grid_.tile_n));
     }
     if (grid_.pack_once) {
@@ -165,7 +166,7 @@ class GemmKernel final : public StagedKernel<GemmKernel<T>>, public Tunable {
     NextRows next{.stride = gemm_.n};
     if constexpr (std::is_same_v<T, float>) {
       for (const int i : updated_) {
-        next.first.at(next.count++) = run.variable<T>(kUpdatedInput + i);
+        next.first.at(next.count++) = run.variable<T>(i);
       }
     }
     by_bands(gradient, next.from(gradient.tile.row, gradient.tile.column), run,
@@ -223,8 +224,8 @@ class GemmKernel final : public StagedKernel<GemmKernel<T>>, public Tunable {
   Epilogue epilogue_;
   GemmGrid grid_;
   GemmTiles tiles_;
-  Gemm read_;                 // as the tiles read it: with operands that are packed once
-  std::vector<int> updated_;  // what the update writes, if there is one
+  Gemm read_;                  // as the tiles read it: with operands that are packed once
+  ShortList<int, 4> updated_;  // inputs that the update writes, if there is one
   BlockLayout workspace_;
   BlockLayout scratch_;
   BlockPart<T> parts_;  // of the sum

@@ -12,7 +12,7 @@
 namespace gradmill {
 
 /// Inputs: A, B, then the bias and the operand to combine with, if any. Output: C. With an update
-/// they are A, B, the parameter, its state and count, and there is no output.
+/// they are A, B and what the update reads besides the gradient, and there is no output.
 std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue,
                                   const Tuning* tuning = nullptr);
 

@@ -19,6 +19,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
+
 namespace hn = hwy::HWY_NAMESPACE;
 
 // So many rows of sums by a panel, two vectors of the right operand and an element of the left fill
@@ -40,6 +42,7 @@ struct Left {
 /// Where C's old value comes in the sum that becomes its new one: nowhere, before the first term,
 /// or after the last. All terms are fused multiply-adds in ascending order of k.
 enum class OldSum : std::uint8_t { unused, first, last };
+constexpr OldSum last_if(bool add) { return add ? OldSum::last : OldSum::unused; }
 
 /// What a product prefetches meanwhile: next() is called every kTerms terms.
 struct NoPrefetch {
@@ -134,6 +137,7 @@ void multiply_panels(const Left<T>& a, std::int64_t rows, const T* b, std::int64
   }
 }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

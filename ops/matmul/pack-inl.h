@@ -20,6 +20,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
+
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// The columns of a panel, two vectors: one row of them lies behind the other, as the micro-kernel
@@ -140,6 +142,7 @@ void pack_transposed_panel(const T* from, std::int64_t stride, std::int64_t colu
   }
 }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

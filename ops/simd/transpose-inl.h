@@ -18,6 +18,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
+
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR
@@ -144,6 +146,7 @@ HWY_INLINE void store_columns(D d, std::int64_t n, hn::TFromD<D>* rows, Column c
 
 #endif
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
