@@ -41,10 +41,12 @@ gradmill_sources(
   matmul/bands.cpp
   matmul/batch.cpp
   matmul/block_product.cpp
+  matmul/epilogue.cpp
   matmul/grid.cpp
   matmul/kernel.cpp
   matmul/multiply.cpp
   matmul/pack.cpp
+  matmul/tiles.cpp
 
   normalization/kernel.cpp
   normalization/loops.cpp

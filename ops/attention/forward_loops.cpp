@@ -7,7 +7,7 @@
 #define HWY_TARGET_INCLUDE "gradmill/ops/attention/forward_loops.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <gradmill/ops/attention/product-inl.h>
+#include <gradmill/ops/matmul/micro_kernel-inl.h>
 #include <gradmill/ops/attention/scores-inl.h>
 #include <gradmill/ops/simd/vector_math-inl.h>
 // clang-format on
@@ -98,25 +98,26 @@ void forward(const AttentionHead<T>& head, std::int64_t first, std::int64_t last
   std::fill_n(maxima, kAttentionQueries, -std::numeric_limits<T>::infinity());
   std::fill_n(totals, kAttentionQueries, T(0));
   for (std::int64_t q = first; q < last; q += kWide) {
-    pack_strip(head.query + q * head.query_row, head.query_row, std::min(kWide, last - q),
-               head.width, head.scale, queries + (q - first) * e);
+    pack_transposed_panel(head.query + q * head.query_row, head.query_row,
+                          std::min(kWide, last - q), head.width, head.scale,
+                          queries + (q - first) * e);
   }
   const std::int64_t end = head.causal ? std::min(head.keys, last) : head.keys;
   for (std::int64_t s = 0; s < end; s += kAttentionKeys) {
     const std::int64_t n = std::min(kAttentionKeys, end - s);
-    pack_dense(head.key + s * head.key_row, head.key_row, n, head.width, keys);
+    pack_straight(head.key + s * head.key_row, head.key_row, n, head.width, keys, head.width);
     pack_panels(head.value + s * head.value_row, head.value_row, n, n, head.value_width, values);
     for (std::int64_t q = first; q < last; q += kWide) {
       const std::int64_t visible = visible_keys(head, q, s, n);
       if (visible == 0) continue;
       const std::int64_t at = q - first;
-      product<true>(Left<T>{keys, head.width, head.width}, visible, queries + at * e, 0, 1, false,
-                    scores, kWide);
+      multiply_panels<true>(Left<T>{keys, head.width, head.width}, visible, queries + at * e, 0, 1,
+                            OldSum::unused, scores, kWide);
       hide(head, q, s, visible, scores);
       exponentials(visible, scores, maxima + at, totals + at, factors);
       if (s > 0) scale_rows(factors, kWide, panels * kWide, sums + at * v, v, sums + at * v, v);
-      product<false>(Left<T>{scores, kWide, visible}, kWide, values, n * kWide, panels, s > 0,
-                     sums + at * v, v);
+      multiply_panels<false>(Left<T>{scores, kWide, visible}, kWide, values, n * kWide, panels,
+                             last_if(s > 0), sums + at * v, v);
     }
   }
   for (std::int64_t i = 0; i < last - first; ++i) {

@@ -7,6 +7,7 @@
 #include <gradmill/ops/elementwise/loops.h>
 #include <gradmill/ops/matmul/block_product.h>
 #include <gradmill/ops/matmul/multiply.h>
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/support/alignment.h>
 
