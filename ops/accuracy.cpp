@@ -65,6 +65,7 @@ class AccuracyKernel : public Kernel {
 class Accuracy final : public Op {
  public:
   std::string_view name() const override { return "accuracy"; }
+  std::optional<std::string> attributes() const override { return ""; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Type& logits = inputs[0];

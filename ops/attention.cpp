@@ -121,7 +121,7 @@ class AttentionOp : public Op {
  public:
   explicit AttentionOp(const Settings& settings) : settings_(settings) {}
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return cat(settings_.packed ? cat("num_heads=", settings_.heads, " ") : "",
                "is_causal=", settings_.causal,
                settings_.scale ? cat(" scale=", *settings_.scale) : "");

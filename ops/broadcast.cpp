@@ -46,7 +46,7 @@ class BroadcastTo final : public Op {
   explicit BroadcastTo(Shape shape) : shape_(std::move(shape)) {}
 
   std::string_view name() const override { return "broadcast_to"; }
-  std::string attributes() const override { return cat("shape=", shape_); }
+  std::optional<std::string> attributes() const override { return cat("shape=", shape_); }
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Shape& from = inputs[0].shape;
     bool fits = from.rank() <= shape_.rank();

@@ -73,7 +73,7 @@ class Concat final : public Op {
   explicit Concat(int axis) : axis_(axis) {}
 
   std::string_view name() const override { return "concat"; }
-  std::string attributes() const override { return cat("axis=", axis_); }
+  std::optional<std::string> attributes() const override { return cat("axis=", axis_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Type& first = inputs[0];
@@ -125,7 +125,7 @@ class Split final : public Op {
       : split_size_(split_size), sizes_(std::move(sizes)), axis_(axis) {}
 
   std::string_view name() const override { return "split"; }
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return cat("axis=", axis_,
                " sizes=", split_size_ ? std::to_string(*split_size_) : index_text(sizes_));
   }

@@ -46,7 +46,7 @@ class CrossEntropyOp : public Op {
   // Labels may be out of range; probabilities are what they are.
   bool fallible() const override { return settings_.labels; }
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return to_string(settings_) + (subtract() ? "" : " p only");
   }
 

@@ -51,7 +51,7 @@ class Dropout final : public Op {
   Dropout(double p, std::uint32_t id) : p_(p), id_(id) {}
 
   std::string_view name() const override { return "dropout"; }
-  std::string attributes() const override { return cat("p=", p_, " id=", id_); }
+  std::optional<std::string> attributes() const override { return cat("p=", p_, " id=", id_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     check_floating(inputs[0]);

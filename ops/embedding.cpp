@@ -155,7 +155,9 @@ class EmbeddingBackward final : public Op {
   EmbeddingBackward(std::int64_t num, std::int64_t padding) : num_(num), padding_(padding) {}
 
   std::string_view name() const override { return "embedding_backward"; }
-  std::string attributes() const override { return cat("num=", num_, " padding=", padding_); }
+  std::optional<std::string> attributes() const override {
+    return cat("num=", num_, " padding=", padding_);
+  }
   bool differentiable(int input) const override { return input == 1; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
@@ -201,7 +203,7 @@ class Embedding final : public Op {
       : options_(options), zero_row_(zero_row) {}
 
   std::string_view name() const override { return "embedding"; }
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return cat(
         "padding_idx=", options_.padding_idx ? std::to_string(*options_.padding_idx) : "none",
         " zero_row=", zero_row_);

@@ -27,7 +27,7 @@ class LinearCrossEntropyOp : public Op {
 
   bool fallible() const override { return true; }  // labels may be out of range
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     std::string text = to_string(settings_);
     if (bias_) text += " bias";
     if (wanted_.x) text += " dx";

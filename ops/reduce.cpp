@@ -154,7 +154,7 @@ class Reduce final : public Op {
 
   std::string_view name() const override { return to_string(kind_); }
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     std::string text = "axes=";
     for (const int axis : axes_) text += cat(axis, ',');
     return text + cat(" keepdim=", keepdim_);

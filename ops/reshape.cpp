@@ -31,7 +31,7 @@ class Reshape final : public Op {
 
   std::string_view name() const override { return "reshape"; }
 
-  std::string attributes() const override { return cat("sizes=", text()); }
+  std::optional<std::string> attributes() const override { return cat("sizes=", text()); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const std::int64_t elements = inputs[0].shape.elements();
@@ -147,7 +147,7 @@ class Transpose final : public Op {
   Transpose(int dim0, int dim1) : dim0_(dim0), dim1_(dim1) {}
 
   std::string_view name() const override { return "transpose"; }
-  std::string attributes() const override { return cat("dims=", dim0_, ',', dim1_); }
+  std::optional<std::string> attributes() const override { return cat("dims=", dim0_, ',', dim1_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Shape& shape = inputs[0].shape;

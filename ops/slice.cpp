@@ -173,7 +173,7 @@ class Slice final : public Op {
   Slice(int axis, Range range) : axis_(axis), range_(range) {}
 
   std::string_view name() const override { return "slice"; }
-  std::string attributes() const override { return text(axis_, range_); }
+  std::optional<std::string> attributes() const override { return text(axis_, range_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Shape& shape = inputs[0].shape;
@@ -208,7 +208,9 @@ class SliceBackward final : public Op {
       : axis_(axis), range_(range), size_(size) {}
 
   std::string_view name() const override { return "slice_backward"; }
-  std::string attributes() const override { return cat(text(axis_, range_), " size=", size_); }
+  std::optional<std::string> attributes() const override {
+    return cat(text(axis_, range_), " size=", size_);
+  }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     Shape whole = resized(inputs[0].shape, axis_, size_);

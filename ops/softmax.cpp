@@ -53,7 +53,7 @@ class SoftmaxOp : public Op {
   SoftmaxOp(SoftmaxKind kind, int axis) : kind_(kind), axis_(axis) {}
 
   std::string_view name() const override { return to_string(kind_); }
-  std::string attributes() const override { return cat("axis=", axis_); }
+  std::optional<std::string> attributes() const override { return cat("axis=", axis_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     check_floating(inputs[0]);

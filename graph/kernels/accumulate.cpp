@@ -40,6 +40,7 @@ class AccumulateKernel : public Kernel {
 class Accumulate : public Op {
  public:
   std::string_view name() const override { return "accumulate"; }
+  std::optional<std::string> attributes() const override { return ""; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     check(inputs.size() >= 2, "at least 2 terms are needed, got ", inputs.size());

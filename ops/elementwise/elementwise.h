@@ -23,6 +23,7 @@ class UnaryOp : public Op {
   explicit UnaryOp(Unary kind) : kind_(kind) {}
   Unary kind() const { return kind_; }
 
+  std::optional<std::string> attributes() const override { return ""; }
   std::vector<Type> infer(std::span<const Type> inputs) const override;
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override;
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override;
@@ -38,6 +39,7 @@ class BinaryOp : public Op {
   explicit BinaryOp(Binary kind) : kind_(kind) {}
   Binary kind() const { return kind_; }
 
+  std::optional<std::string> attributes() const override { return ""; }
   std::vector<Type> infer(std::span<const Type> inputs) const override;
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override;
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override;

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "function_op.h"
 #include "programs.h"
 
 namespace gradmill {
@@ -135,6 +138,47 @@ TEST(Rewrite, EqualNodesAreComputedOnce) {
         .steps.size();
   };
   EXPECT_EQ(steps(true) + 2, steps(false));
+}
+
+/// y = factor x. Says nothing of its factor.
+class Scale : public FunctionOp {
+ public:
+  explicit Scale(double factor)
+      : FunctionOp(each([factor](double x) { return factor * x; }), nullptr), factor_(factor) {}
+  std::string_view name() const override { return "scale"; }
+
+ protected:
+  double factor_;
+};
+
+class ScaleWithAttributes final : public Scale {
+ public:
+  using Scale::Scale;
+  std::optional<std::string> attributes() const override { return cat("factor=", factor_); }
+};
+
+template <class Op>
+std::size_t steps_of_scales(double first, double second) {
+  Graph graph;
+  const Value x = graph.input("x", {2});
+  const Value a = graph.add(std::make_shared<Op>(first), {x})[0];
+  const Value b = graph.add(std::make_shared<Op>(second), {x})[0];
+  const std::vector<float> data = {1, -4};
+  Session session(graph, {.fetches = {a, b}, .threads = 1});
+  session.run({{x, data}});
+  EXPECT_EQ(session.view(a).template as<float>()[1], -4 * first);
+  EXPECT_EQ(session.view(b).template as<float>()[1], -4 * second);
+  return session.plan().steps.size();
+}
+
+TEST(Rewrite, AnOpThatSaysNothingOfItsAttributesIsNeverMerged) {
+  EXPECT_EQ(steps_of_scales<Scale>(2, 3), 2U);
+  EXPECT_EQ(steps_of_scales<Scale>(2, 2), 2U);
+}
+
+TEST(Rewrite, AnOpThatSaysItsAttributesIsMergedWhereTheyAreEqual) {
+  EXPECT_EQ(steps_of_scales<ScaleWithAttributes>(2, 3), 2U);
+  EXPECT_EQ(steps_of_scales<ScaleWithAttributes>(2, 2), 1U);
 }
 
 TEST(Rewrite, AttributesThatDifferInTheLastDigitAreNotMerged) {
