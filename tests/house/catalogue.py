@@ -5,7 +5,7 @@
   catalogue.py --self   checks that what is missing is found
 
 A public op is a function that a header directly in ops/ declares as `GRADMILL_API Value name(...)`.
-The tests of the ops in ops/FILE.h are in
+The umbrella header gradmill.h includes that header. The tests of the ops in ops/FILE.h are in
 tests/ops/FILE_test.cpp and tests/ops/FILE_*_test.cpp. Each op needs there
 
   a reference test   one that calls expect_values,
@@ -138,6 +138,7 @@ def public_ops(header):
 
 def violations(root):
     found, count = [], 0
+    umbrella = read(os.path.join(root, "gradmill.h"))
     tests = os.path.join(root, "tests/ops")
     for name in sorted(os.listdir(os.path.join(root, "ops"))):
         if not name.endswith(".h"):
@@ -146,7 +147,10 @@ def violations(root):
         pattern = re.compile(rf"{re.escape(stem)}(_\w+)?_test\.cpp")
         files = [TestFile(read(os.path.join(tests, file)))
                  for file in sorted(os.listdir(tests)) if pattern.fullmatch(file)]
-        for op, no_gradient in public_ops(read(os.path.join(root, "ops", name))).items():
+        ops = public_ops(read(os.path.join(root, "ops", name)))
+        if ops and f"<gradmill/ops/{name}>" not in umbrella:
+            found.append(f"gradmill.h: does not include ops/{name}")
+        for op, no_gradient in ops.items():
             count += 1
             for missing, checks in CHECKS.items():
                 if missing == GRADIENT_TEST and no_gradient:
@@ -203,9 +207,9 @@ BAD = [  # what is replaced, by what, and the op and the test that are then miss
 ]
 
 
-def found_in(header, test):
+def found_in(header, test, umbrella="#include <gradmill/ops/made_up.h>"):
     with tempfile.TemporaryDirectory() as root:
-        for path, text in (("ops/made_up.h", header),
+        for path, text in (("gradmill.h", umbrella), ("ops/made_up.h", header),
                            ("tests/ops/made_up_test.cpp", test),
                            ("tests/ops/other_test.cpp", GOOD)):
             os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
@@ -230,6 +234,8 @@ def self_test():
         found = found_in(header, GOOD)
         if not any(wanted in line for line in found):
             failures.append(f"expected '{wanted}', found {found}")
+    if found_in(HEADER, GOOD, "") != ["gradmill.h: does not include ops/made_up.h"]:
+        failures.append("a header that gradmill.h lacks is not found")
     return failures
 
 
