@@ -9,6 +9,7 @@
 #include <gradmill/graph/gradcheck/clone.h>
 #include <gradmill/graph/gradcheck/tensor_check.h>
 #include <gradmill/graph/initializer.h>
+#include <gradmill/graph/parameters/store.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/support/index.h>
 
@@ -102,7 +103,7 @@ class Point {
     const auto source = options.parameters != nullptr
                             ? options.parameters
                             : std::make_shared<Parameters>(graph_, options.seed);
-    const std::shared_lock lock(source->mutex());
+    const std::shared_lock lock(source->store().mutex);
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
       const Node& node = graph_.nodes()[i];
       if (node.kind != NodeKind::parameter || clone_.nodes[i] < 0) continue;
@@ -151,7 +152,7 @@ class Point {
  private:
   std::span<double> memory(const std::string& parameter) {
     // The parameters are this check's own, so no session runs with them while they are written.
-    return {static_cast<double*>(parameters_->address(parameter)),
+    return {static_cast<double*>(parameters_->store().address(parameter)),
             static_cast<std::size_t>(parameters_->view(parameter).type.shape.elements())};
   }
 
