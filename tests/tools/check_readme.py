@@ -6,7 +6,7 @@
 
 readme_rules.py has the rules: the README's size; links, paths and headers that exist; the table of
 ops and the ops of the headers; subcommands, options and workloads and those of the command; figures
-and folders told twice; code that quotes a file; lines of CMake that a test builds.
+that are written twice; folders; code that quotes a file; lines of CMake that a test builds.
 """
 
 import os
@@ -149,9 +149,9 @@ BAD = [  # the file, what is replaced in it, by what, and what must be found
     ("README.md", "| 3.1", "| 3.0", "has another row of `mlp`"),
     ("bench/README.md", "| `ms`", "| `us`", "us is no column"),
     ("README.md", "`bench`, `tests`", "`bench`, `test`", "README.md: there is no folder test"),
-    ("README.md", "`bench`, `tests`", "`bench`", "README.md: the folder tests is not told of"),
+    ("README.md", "`bench`, `tests`", "`bench`", "README.md: the folder tests is not listed"),
     ("ops/README.md", "| `simd`", "| `vectors`", "ops/README.md: there is no folder vectors"),
-    ("tools/README.md", "`tools/test.sh`", "A script", "the script test.sh is not told of"),
+    ("tools/README.md", "`tools/test.sh`", "A script", "the script test.sh is not listed"),
     (".ci/run", "--all", "--some", ".ci/run does not run --all"),
     ("ops/README.md", "/// Doubles.", "/// Doubles it.", "has not the lines that are quoted"),
     ("ops/README.md", "cpp ops/twice.h", "cpp ops/thrice.h", "which is quoted, is not there"),

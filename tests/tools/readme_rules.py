@@ -157,14 +157,14 @@ def paths(tree):
 
 def ops(tree):
     there = tree.public_ops()
-    told = {}
+    named = {}
     for row in tree.page("ops/README.md").rows("The ops"):
         header = LINK.findall(row[-1])
         for op in re.findall(r"`(\w+)`", row[0]):
-            told[op] = header[-1] if header else "no header"
-    yield from (f"ops/README.md lacks {op} of {there[op]}" for op in there if op not in told)
-    yield from (f"ops/README.md has {op} in {told[op]}, the headers have not"
-                for op in told if there.get(op) != told[op])
+            named[op] = header[-1] if header else "no header"
+    yield from (f"ops/README.md lacks {op} of {there[op]}" for op in there if op not in named)
+    yield from (f"ops/README.md has {op} in {named[op]}, the headers have not"
+                for op in named if there.get(op) != named[op])
     yield from (f"ops/README.md names no {path}" for path in tree.public_headers()
                 if path.startswith("ops/") and f"]({path[4:]})" not in tree.text("ops/README.md"))
     for row in tree.page("README.md").rows("Ops"):
@@ -211,10 +211,10 @@ def every_option(tree):
 
 def workloads(tree):
     there = tree.command.workloads
-    told = [name for row in tree.page("bench/README.md").rows("The workloads")[1:]
+    named = [name for row in tree.page("bench/README.md").rows("The workloads")[1:]
             for name in re.findall(r"`([\w-]+)`", row[0])]
-    yield from (f"bench/README.md lacks the workload {name}" for name in there if name not in told)
-    yield from (f"bench/README.md: {name} is no workload" for name in told if name not in there)
+    yield from (f"bench/README.md lacks the workload {name}" for name in there if name not in named)
+    yield from (f"bench/README.md: {name} is no workload" for name in named if name not in there)
     for page in tree.pages:
         for row in page.rows():
             name = re.match(r"`([a-z0-9_]+-[\w-]+)`", row[0])
@@ -239,17 +239,17 @@ def measured(tree):
 def folders(tree):
     for page in tree.pages:
         rows = page.rows("Layout" if page.folder == "" else "The folders")
-        told = {name for row in rows for name in
+        named = {name for row in rows for name in
                 re.findall(r"`(\w+)`|\[(\w+)\]", row[0]) for name in name if name}
         there = tree.folders(page.folder)
         if rows:
-            yield from (f"{page.path}: there is no folder {name}" for name in sorted(told - there))
-            yield from (f"{page.path}: the folder {name} is not told of"
-                        for name in sorted(there - told))
-    told = tree.page("tools/README.md").text
-    yield from (f"tools/README.md: the script {name} is not told of"
+            yield from (f"{page.path}: there is no folder {name}" for name in sorted(named - there))
+            yield from (f"{page.path}: the folder {name} is not listed"
+                        for name in sorted(there - named))
+    named = tree.page("tools/README.md").text
+    yield from (f"tools/README.md: the script {name} is not listed"
                 for name in sorted(tree.names("tools"))
-                if name.endswith(".sh") and f"tools/{name}" not in told)
+                if name.endswith(".sh") and f"tools/{name}" not in named)
     for page in tree.pages:  # what is said to be what .ci/run runs
         for row in page.rows():
             if "`.ci/run`" in row[-1]:
@@ -288,13 +288,14 @@ def names(tree):
                         if name.endswith(".cpp"))
     for page in tree.pages:
         code = "\n".join(page.code)
-        plain = "\n".join(text for language, path, text in page.blocks if language == "cpp")
+        plain = "\n".join(text for language, _, text in page.blocks
+                          if language == "cpp" and "gradmill::" in text)
         used = [word for pair in re.findall(r"\b([A-Z]\w+)::(\w+)", code) for word in pair]
         used += re.findall(r"[{,(]\s*\.(\w+) = ", plain) + re.findall(r"gradmill::(\w+)", plain)
         yield from (f"{page.path}: no public header has {name}" for name in sorted(set(used))
                     if not re.search(rf"\b{name}\b", headers))
         yield from (f"{page.path}: nothing reads {name}"
-                    for name in sorted(set(re.findall(r"\bGRADMILL_(?!API)[A-Z]+\b", page.text)))
+                    for name in sorted(set(re.findall(r"\bGRADMILL_(?!API)[A-Z]+\b(?!\()", page.text)))
                     if name not in sources)
 
 
@@ -307,4 +308,4 @@ def violations(tree):
                if tree.page(path) is None]
     if missing:
         return [f"{path} is not there" for path in missing]
-    return [line for rule in RULES for line in rule(tree)]
+    return list(dict.fromkeys(line for rule in RULES for line in rule(tree)))
