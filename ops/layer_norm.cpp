@@ -5,6 +5,7 @@
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/normalization/kernel.h>
 #include <gradmill/ops/reduce.h>
+#include <gradmill/ops/reduce/sum_and_broadcast.h>
 
 #include <algorithm>
 #include <limits>

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/matmul/bands.h>
 #include <gradmill/ops/matmul/batch.h>
 #include <gradmill/ops/matmul/grid.h>
@@ -294,8 +295,7 @@ class GemmKernel final : public Kernel {
       T* sum = c + row * stride;
       std::copy_n(partial(result, 0, tile, run) + row * gemm_.n, tile.columns, sum);
       for (std::int64_t part = 1; part < grid_.k_parts; ++part) {
-        apply_binary(Binary::add, sum, 1, partial(result, part, tile, run) + row * gemm_.n, 1, sum,
-                     tile.columns);
+        kAdd(sum, 1, partial(result, part, tile, run) + row * gemm_.n, 1, sum, tile.columns);
       }
     }
     finish(tile, result, run, c, stride);
@@ -319,10 +319,10 @@ class GemmKernel final : public Kernel {
     const T* operand = epilogue_.combine ? run.input<T>(epilogue_.bias ? 3 : 2) : nullptr;
     for (std::int64_t row = 0; row < tile.rows; ++row) {
       T* c = tile_c + row * stride;
-      if (bias != nullptr) apply_binary(Binary::add, c, 1, bias, 1, c, tile.columns);
-      if (epilogue_.activation) apply_unary(*epilogue_.activation, c, c, tile.columns);
+      if (bias != nullptr) kAdd(c, 1, bias, 1, c, tile.columns);
+      if (epilogue_.activation) (*epilogue_.activation)(c, c, tile.columns);
       if (operand != nullptr) {
-        apply_binary(*epilogue_.combine, c, 1, operand + first + row * gemm_.n, 1, c, tile.columns);
+        (*epilogue_.combine)(c, 1, operand + first + row * gemm_.n, 1, c, tile.columns);
       }
     }
   }

@@ -80,9 +80,9 @@ class NormBackwardKernel final : public Kernel {
     if (phase == 0) return run_rows(tile, run);
     const std::int64_t sum = tile / column_blocks();
     const std::int64_t column = tile % column_blocks() * kColumns;
-    reduce_columns(Reduction::sum, run.workspace<T>() + sum * stride_ + column, sums_ * stride_,
-                   blocks_.count(), std::min(kColumns, blocks_.n - column),
-                   run.output<T>(static_cast<int>(sum) + (wanted_.x ? 1 : 0)) + column);
+    sum_columns(run.workspace<T>() + sum * stride_ + column, sums_ * stride_, blocks_.count(),
+                std::min(kColumns, blocks_.n - column),
+                run.output<T>(static_cast<int>(sum) + (wanted_.x ? 1 : 0)) + column);
   }
   std::string description() const override { return "fused rows"; }
 
