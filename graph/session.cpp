@@ -285,24 +285,30 @@ void Session::Impl::add_update() {
   struct Update {
     std::shared_ptr<const Op> op;
     std::vector<std::string> state;
+    UpdateInputs inputs;
   };
   std::unordered_map<const Optimizer*, Update> updates;
   std::vector<Value> arguments;
   for (std::size_t i = 0; i < trained.size(); ++i) {
     const Optimizer& optimizer = *optimizers[i];
     Update& update = updates[&optimizer];
-    if (update.op == nullptr) update = {optimizer.update(form), optimizer.state()};
-    arguments = {trained[i], gradient[i]};
-    for (const std::string& kind : update.state) {
-      arguments.push_back(state(trained[i], kind, trained[i].type()));
+    if (update.op == nullptr) {
+      update = {optimizer.update(form), optimizer.state(), optimizer.inputs(form)};
     }
-    if (optimizer.counts_updates()) {
-      arguments.push_back(state(trained[i], "step", {DType::i64, {}}));
-      update_counts.push_back(
-          static_cast<std::int64_t*>(parameters->address(arguments.back().name())));
+    const UpdateInputs& which = update.inputs;
+    arguments.assign(at(which.size), Value());
+    arguments[at(which.parameter)] = trained[i];
+    arguments[at(which.gradient)] = gradient[i];
+    for (int k = 0; k < which.states; ++k) {
+      arguments[at(which.state + k)] = state(trained[i], update.state[at(k)], trained[i].type());
     }
-    if (form.accumulates) arguments.push_back(sums[i]);
-    if (form.scaled) arguments.push_back(scale);
+    if (which.count >= 0) {
+      const Value count = state(trained[i], "step", {DType::i64, {}});
+      arguments[at(which.count)] = count;
+      update_counts.push_back(static_cast<std::int64_t*>(parameters->address(count.name())));
+    }
+    if (which.accumulator >= 0) arguments[at(which.accumulator)] = sums[i];
+    if (which.scale >= 0) arguments[at(which.scale)] = scale;
     const Graph::Scope scope(graph, Phase::update, "");
     graph.add(update.op, arguments, cat(trained[i].name(), ".", optimizer.name()));
   }

@@ -54,8 +54,7 @@ class Matmul final : public Op {
  public:
   explicit Matmul(Form form, Epilogue epilogue = {})
       : form_(std::move(form)), epilogue_(std::move(epilogue)) {
-    if (epilogue_.update == nullptr) return;
-    for (const int i : epilogue_.update->writes()) mutates_.push_back(kUpdatedInput + i);
+    if (epilogue_.update != nullptr) mutates_ = updated_inputs(epilogue_).written();
   }
 
   std::string_view name() const override { return "matmul"; }
@@ -74,7 +73,8 @@ class Matmul final : public Op {
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Type result = product(inputs);
     if (epilogue_.update == nullptr) return {result};
-    for (const Type& type : inputs.subspan(2, 1 + static_cast<std::size_t>(states()))) {
+    for (const int i : mutates_) {
+      const Type& type = inputs[static_cast<std::size_t>(i)];
       check(type == result, "parameter and state must be as the gradient ", result, ", and one is ",
             type);
     }
@@ -133,8 +133,9 @@ class Matmul final : public Op {
     if (const auto* update = dynamic_cast<const UpdateOp*>(&offer.consumer)) {
       if (!epilogue.empty()) return std::nullopt;
       epilogue.update = update->element_update();
-      return Absorbed{
-          std::make_shared<Matmul>(form_, epilogue), all_but(1, offer.from_producer), {}};
+      return Absorbed{std::make_shared<Matmul>(form_, epilogue),
+                      all_but(epilogue.update->inputs().gradient, offer.from_producer),
+                      {}};
     }
     if (const auto* unary = dynamic_cast<const UnaryOp*>(&offer.consumer)) {
       if (epilogue.activation || !unary->function().follows_product) return std::nullopt;
@@ -204,8 +205,6 @@ class Matmul final : public Op {
             .transpose_b = form_.transpose_b,
             .batch = batch_axes(left.batch, right.batch, result.batch)};
   }
-
-  int states() const { return epilogue_.update->states(); }
 
   static ShortList<int, 4> all_but(int input, std::span<const int> inputs) {
     ShortList<int, 4> rest;

@@ -22,8 +22,9 @@ gradmill_sources(
   slice.cpp
   softmax.cpp
 
+  attention/backward_loops.cpp
+  attention/forward_loops.cpp
   attention/kernel.cpp
-  attention/loops.cpp
 
   cross_entropy/column_loops.cpp
   cross_entropy/kernel.cpp

@@ -33,7 +33,7 @@ BatchWalk walk(const Gemm& g, bool summed) {
 // part is some of the products that a matrix of C is the sum of, or, where those are too few, a
 // piece of the sum over k of one.
 template <class T>
-class GemmKernel final : public Kernel {
+class GemmKernel final : public Kernel, public Tunable {
  public:
   GemmKernel(const Gemm& gemm, Epilogue epilogue, const GemmGrid& grid)
       : gemm_(gemm),
@@ -57,7 +57,10 @@ class GemmKernel final : public Kernel {
     const double work = batches * static_cast<double>(terms_.size()) * (one + kCallFlops);
     const auto groups = std::llround(std::clamp(work / kGroupFlops, 1.0, batches));
     results_per_tile_ = split() ? 1 : divide_up(results_.size(), groups);
-    if (epilogue_.update != nullptr) updated_ = epilogue_.update->writes();
+    if (epilogue_.update != nullptr) {
+      update_inputs_ = updated_inputs(epilogue_);
+      updated_ = update_inputs_.written();
+    }
     if (grid_.pack_once) {
       stages_.push_back(Stage::pack);
       if (grid_.pack_a) whole_.m = packed_stride(gemm_.m);
@@ -112,6 +115,8 @@ class GemmKernel final : public Kernel {
       finish(tile, result, run, c, stride);
     }
   }
+
+  const Tunable* tunable() const override { return this; }
 
   std::string tuning_key() const override { return gradmill::tuning_key(gemm_); }
 
@@ -265,8 +270,7 @@ class GemmKernel final : public Kernel {
     NextRows next{.stride = gemm_.n};
     if constexpr (std::is_same_v<T, float>) {
       for (const int i : updated_) {
-        next.first.at(next.count++) =
-            run.variable<T>(kUpdatedInput + i) + tile.row * gemm_.n + tile.column;
+        next.first.at(next.count++) = run.variable<T>(i) + tile.row * gemm_.n + tile.column;
       }
     }
     const auto [c, stride] = destination(tile, 0, run);
@@ -306,7 +310,7 @@ class GemmKernel final : public Kernel {
     if (epilogue_.empty()) return;
     const std::int64_t first = (result * gemm_.m + tile.row) * gemm_.n + tile.column;
     if (epilogue_.update != nullptr) {
-      epilogue_.update->apply(run, {.parameter = kUpdatedInput, .state = kUpdatedInput + 1},
+      epilogue_.update->apply(run, update_inputs_,
                               GradientRows<T>{.gradient = tile_c,
                                               .gradient_stride = stride,
                                               .first = first,
@@ -338,7 +342,8 @@ class GemmKernel final : public Kernel {
   BatchWalk results_;        // one place a matrix of C, in C's order
   BatchWalk terms_;          // what is added up in each
   std::int64_t results_per_tile_;
-  std::vector<int> updated_;  // what the update writes, if there is one
+  UpdateInputs update_inputs_;  // of the update, if there is one
+  ShortList<int, 4> updated_;   // those that it writes
   std::vector<Stage> stages_;
 };
 

@@ -25,11 +25,13 @@ struct Epilogue {
   bool empty() const { return !bias && !activation && !combine && update == nullptr; }
 };
 
-/// The input that an update changes; the state follows it.
-inline constexpr int kUpdatedInput = 2;
+/// Where a product with an update has the update's inputs: after A and B.
+inline UpdateInputs updated_inputs(const Epilogue& epilogue) {
+  return epilogue.update->inputs().without_gradient(2);
+}
 
 /// Inputs: A, B, then the bias and the operand to combine with, if any. Output: C. With an update
-/// they are A, B, the parameter, its state and count, and there is no output.
+/// they are A, B and what the update reads besides the gradient, and there is no output.
 std::unique_ptr<Kernel> make_gemm(const Gemm& gemm, const Epilogue& epilogue,
                                   const Tuning* tuning = nullptr);
 

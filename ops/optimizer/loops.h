@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: the vector loops of the optimizers, one pass over parameter, gradient and state.
+// The vector loops of the optimizers, one pass over parameter, gradient and state.
 
 #include <cstdint>
 
