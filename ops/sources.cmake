@@ -37,8 +37,10 @@ gradmill_sources(
 
   dropout/loops.cpp
 
+  elementwise/arithmetic.cpp
+  elementwise/broadcast.cpp
   elementwise/elementwise.cpp
-  elementwise/loops.cpp
+  elementwise/function.cpp
 
   matmul/bands.cpp
   matmul/batch.cpp
@@ -56,8 +58,11 @@ gradmill_sources(
   optimizer/loops.cpp
   optimizer/staged_update.cpp
 
+  reduce/kernel.cpp
   reduce/loops.cpp
+  reduce/reduce_op.cpp
   reduce/squared_sum.cpp
+  reduce/sum_and_broadcast.cpp
 
   softmax/loops.cpp
 )
