@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include <gradmill/ops/cross_entropy/labels.h>
-#include <gradmill/ops/elementwise/elementwise.h>
+#include <gradmill/ops/tiles/flat_tiles.h>
 #include <gradmill/runtime/shape.h>
 
 namespace gradmill {
