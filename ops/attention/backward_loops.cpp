@@ -53,8 +53,8 @@ struct QueryBlock {
       const T* y = result + i * head.result_row;
       dots[i] = sum_of(d, head.value_width, T(0),
                        [&](auto load, auto) HWY_ATTR { return hn::Mul(load(x), load(y)); });
-      maxima[i] = head.numbers[first + i];
-      reciprocals[i] = head.numbers[head.queries + first + i];
+      maxima[i] = head.statistics[first + i];
+      reciprocals[i] = head.statistics[head.queries + first + i];
     }
     for (T* row : {maxima, reciprocals, dots}) std::fill_n(row + n, padded - n, T(0));
   }

@@ -30,7 +30,7 @@ namespace {
 template <class T>
 constexpr std::int64_t kStrip = kPanelColumns<T>;
 
-// Of `keys` keys from key s0 on, how many some query of the strip from query q0 on sees.
+// How many of the `keys` keys from s0 on are seen by any query of the strip that starts at q0.
 template <class T>
 std::int64_t visible_keys(const AttentionHead<T>& head, std::int64_t q0, std::int64_t s0,
                           std::int64_t keys) {
@@ -38,6 +38,7 @@ std::int64_t visible_keys(const AttentionHead<T>& head, std::int64_t q0, std::in
   return std::clamp<std::int64_t>(q0 + kStrip<T> - s0, 0, keys);
 }
 
+// Adds the mask, and sets to -inf what the causal order hides.
 template <class T>
 void hide(const AttentionHead<T>& head, std::int64_t q0, std::int64_t s0, std::int64_t visible,
           T* scores) {

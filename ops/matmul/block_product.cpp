@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <gradmill/ops/elementwise/loops.h>
+#include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/matmul/multiply.h>
 #include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/runtime/error.h>
@@ -111,7 +111,7 @@ void BlockProduct::sum_parts(std::int64_t tile, const BlockOperands<T>& operands
       if (part == 0 && !operands.add) {
         std::copy_n(from, gemm_.n, sum);
       } else {
-        apply_binary(Binary::add, sum, 1, from, 1, sum, gemm_.n);
+        kAdd(sum, 1, from, 1, sum, gemm_.n);
       }
     }
   }

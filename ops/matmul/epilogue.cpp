@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include <gradmill/ops/elementwise/arithmetic.h>
+
 namespace gradmill {
 
 std::string to_string(const Epilogue& epilogue) {
@@ -36,10 +38,10 @@ void apply_epilogue(const Epilogue& epilogue, const Gemm& gemm, const ResultTile
   const T* operand = epilogue.combine ? run.input<T>(epilogue.bias ? 3 : 2) : nullptr;
   for (std::int64_t row = 0; row < tile.rows; ++row) {
     T* c = result.c + row * result.stride;
-    if (bias != nullptr) apply_binary(Binary::add, c, 1, bias, 1, c, tile.columns);
-    if (epilogue.activation) apply_unary(*epilogue.activation, c, c, tile.columns);
+    if (bias != nullptr) kAdd(c, 1, bias, 1, c, tile.columns);
+    if (epilogue.activation) (*epilogue.activation)(c, c, tile.columns);
     if (operand != nullptr) {
-      apply_binary(*epilogue.combine, c, 1, operand + first + row * gemm.n, 1, c, tile.columns);
+      (*epilogue.combine)(c, 1, operand + first + row * gemm.n, 1, c, tile.columns);
     }
   }
 }

@@ -8,7 +8,7 @@
 #include <string>
 
 #include <gradmill/graph/optimizer.h>
-#include <gradmill/ops/elementwise/loops.h>
+#include <gradmill/ops/elementwise/function.h>
 #include <gradmill/ops/matmul/problem.h>
 #include <gradmill/ops/optimizer/element_update.h>
 #include <gradmill/runtime/kernel.h>
@@ -17,9 +17,9 @@ namespace gradmill {
 
 /// What is done to each tile of a finished product while it is in cache, in this order.
 struct Epilogue {
-  bool bias = false;                ///< + input 2, [n], the same for every row
-  std::optional<Unary> activation;  ///< f(.), element by element
-  std::optional<Binary> combine;    ///< f(., last input, shaped as C), element by element
+  bool bias = false;                        ///< + input 2, [n], the same for every row
+  std::optional<UnaryFunction> activation;  ///< f(.), element by element
+  std::optional<BinaryFunction> combine;    ///< f(., last input, shaped as C), element by element
   /// C is the gradient of a parameter, which follows it: alone, and C is then not stored.
   std::shared_ptr<const ElementUpdate> update;
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/matmul/bands.h>
 #include <gradmill/ops/matmul/batch.h>
 #include <gradmill/ops/matmul/grid.h>
@@ -153,8 +154,7 @@ class GemmKernel final : public StagedKernel<GemmKernel<T>>, public Tunable {
       T* sum = sums.c + row * sums.stride;
       std::copy_n(part(result, 0, tile, run) + row * gemm_.n, tile.columns, sum);
       for (std::int64_t i = 1; i < tiles_.parts(); ++i) {
-        apply_binary(Binary::add, sum, 1, part(result, i, tile, run) + row * gemm_.n, 1, sum,
-                     tile.columns);
+        kAdd(sum, 1, part(result, i, tile, run) + row * gemm_.n, 1, sum, tile.columns);
       }
     }
     apply_epilogue(epilogue_, gemm_, sums, run);
