@@ -1,6 +1,7 @@
 // What a session refuses, and that nothing has changed after it did.
 
 #include <gradmill/gradmill.h>
+#include <gradmill/graph/parameters/store.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -63,7 +64,7 @@ class Refusal : public testing::TestWithParam<Execution> {
     for (const std::string& name : parameters.names()) {
       for (const std::string& state : std::shared_ptr<const Optimizer>(AdamW{})->state()) {
         const std::string full = name + "." + state;
-        const void* address = parameters.address(full);
+        const void* address = parameters.store().address(full);
         EXPECT_NE(address, nullptr) << full;
         if (address == nullptr) continue;
         result[full] = bytes_of(TensorView{parameters.view(name).type, address});
