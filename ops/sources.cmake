@@ -29,9 +29,11 @@ gradmill_sources(
   cross_entropy/column_loops.cpp
   cross_entropy/kernel.cpp
   cross_entropy/labels.cpp
-  cross_entropy/linear_kernel.cpp
+  cross_entropy/linear/kernel.cpp
+  cross_entropy/problem.cpp
   cross_entropy/row_loops.cpp
   cross_entropy/short_row_loops.cpp
+  cross_entropy/streamed_row_loops.cpp
 
   dropout/loops.cpp
 
@@ -43,10 +45,12 @@ gradmill_sources(
   matmul/bands.cpp
   matmul/batch.cpp
   matmul/block_product.cpp
+  matmul/epilogue.cpp
   matmul/grid.cpp
   matmul/kernel.cpp
   matmul/multiply.cpp
   matmul/pack.cpp
+  matmul/tiles.cpp
 
   normalization/kernel.cpp
   normalization/loops.cpp
