@@ -30,16 +30,20 @@
 
 // `object` is the function named `function`, a UnaryFunction, whose other members may follow; its
 // rows are what function_rows() returns for the processor's instruction set.
-#define GRADMILL_UNARY(object, function, ...)                                                      \
-  HWY_EXPORT(function##_rows);                                                                     \
-  constexpr UnaryFunction object = {                                                               \
-      .name = #function,                                                                           \
-      .f32 = [](const float* x, float* y, std::int64_t n,                                          \
-                const Parameters& p) { HWY_DYNAMIC_DISPATCH(function##_rows)                       \
-                                       ().f32(x, y, n, p); }, \
-      .f64 = [](const double* x, double* y, std::int64_t n,                                        \
-                const Parameters& p) { HWY_DYNAMIC_DISPATCH(function##_rows)                       \
-                                       ().f64(x, y, n, p); }, \
+#define GRADMILL_UNARY(object, function, ...)                                   \
+  HWY_EXPORT(function##_rows);                                                  \
+  constexpr UnaryFunction object = {                                            \
+      .name = #function,                                                        \
+      .f32 =                                                                    \
+          [](const float* x, float* y, std::int64_t n, const Parameters& p) {   \
+            const UnaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();     \
+            rows.f32(x, y, n, p);                                               \
+          },                                                                    \
+      .f64 =                                                                    \
+          [](const double* x, double* y, std::int64_t n, const Parameters& p) { \
+            const UnaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();     \
+            rows.f64(x, y, n, p);                                               \
+          },                                                                    \
       __VA_ARGS__}
 
 // The same for a BinaryFunction.
@@ -50,12 +54,14 @@
       .f32 =                                                                                       \
           [](const float* a, int a_stride, const float* b, int b_stride, float* y, std::int64_t n, \
              const Parameters& p) {                                                                \
-            HWY_DYNAMIC_DISPATCH(function##_rows)().f32(a, a_stride, b, b_stride, y, n, p);        \
+            const BinaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();                       \
+            rows.f32(a, a_stride, b, b_stride, y, n, p);                                           \
           },                                                                                       \
       .f64 =                                                                                       \
           [](const double* a, int a_stride, const double* b, int b_stride, double* y,              \
              std::int64_t n, const Parameters& p) {                                                \
-            HWY_DYNAMIC_DISPATCH(function##_rows)().f64(a, a_stride, b, b_stride, y, n, p);        \
+            const BinaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();                       \
+            rows.f64(a, a_stride, b, b_stride, y, n, p);                                           \
           },                                                                                       \
       __VA_ARGS__}
 
