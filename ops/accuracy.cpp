@@ -23,11 +23,10 @@ constexpr std::int64_t kElements = 16384;  // a tile, about
 template <class T>
 class AccuracyKernel : public Kernel {
  public:
-  AccuracyKernel(const Shape& logits, std::string_view name)
+  explicit AccuracyKernel(const Shape& logits)
       : labels_({logits[0]}),
         classes_(logits[1]),
-        tiles_{logits[0], std::max<std::int64_t>(1, kElements / logits[1])},
-        name_(name) {}
+        tiles_{logits[0], std::max<std::int64_t>(1, kElements / logits[1])} {}
 
   int phases() const override { return 2; }
   std::int64_t tiles(int phase) const override { return phase == 0 ? tiles_.count() : 1; }
@@ -41,7 +40,7 @@ class AccuracyKernel : public Kernel {
     if (phase == 0) {
       const auto* labels = run.input<std::int64_t>(1);
       for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
-        check_label("accuracy", name_, labels[row], row, labels_, classes_);
+        check_label(labels[row], row, labels_, classes_);
         hits += argmax(run.input<T>(0) + row * classes_, classes_) == labels[row] ? 1 : 0;
       }
       counts[tile] = hits;
@@ -59,7 +58,6 @@ class AccuracyKernel : public Kernel {
   Shape labels_;
   std::int64_t classes_;
   FlatTiles tiles_;  // of rows
-  std::string name_;
 };
 
 class Accuracy final : public Op {
@@ -86,9 +84,9 @@ class Accuracy final : public Op {
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& logits = context.inputs[0];
     if (logits.dtype == DType::f32) {
-      return std::make_unique<AccuracyKernel<float>>(logits.shape, context.name);
+      return std::make_unique<AccuracyKernel<float>>(logits.shape);
     }
-    return std::make_unique<AccuracyKernel<double>>(logits.shape, context.name);
+    return std::make_unique<AccuracyKernel<double>>(logits.shape);
   }
 };
 
