@@ -78,13 +78,10 @@ std::vector<Value> choose(const Graph& graph, const Value& value, GradcheckRepor
 }
 
 std::vector<double> doubles(const Type& type, const void* data) {
-  const TensorView view{type, data};
-  if (type.dtype == DType::f64) {
-    const auto values = view.as<double>();
-    return {values.begin(), values.end()};
-  }
-  const auto values = view.as<float>();
-  return {values.begin(), values.end()};
+  return visit_floating(type.dtype, [&](auto element) {
+    const auto values = TensorView{type, data}.as<decltype(element)>();
+    return std::vector<double>(values.begin(), values.end());
+  });
 }
 
 // The copy of the graph, and the memory of its parameters and inputs.
@@ -175,7 +172,7 @@ class Point {
   const Graph& graph_;
   Clone clone_;
   std::shared_ptr<Parameters> parameters_;
-  std::vector<std::vector<double>> inputs_;  // one a node of the given graph
+  std::vector<std::vector<double>> inputs_;  // one per node of the given graph
   std::vector<Feed> feeds_;
 };
 
@@ -248,7 +245,8 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
     const auto result = backward.view(results[i]).as<double>();
     std::vector<double> gradient(result.begin(), result.end());
     for (double& slope : gradient) slope /= scale;
-    TensorCheck check_of(report.tensors[i], point.memory(wrt[i]), gradient, probe, options);
+    TensorCheck check_of(report.tensors[i], point.memory(wrt[i]), gradient, probe,
+                         {options.eps, options.atol, options.rtol, options.samples, options.seed});
     if (elements <= options.max_elements) {
       check_of.all();
     } else {

@@ -162,7 +162,7 @@ void Session::Impl::log_compiled() const {
       cat("compiled: ", graph.nodes().size(), " nodes, ", plan->steps.size(), " steps, ",
           executor->tasks(), executor->tasks() == 1 ? " task" : " tasks",
           serial ? " run serially, " : cat(" for ", threads, " threads, "), plan->arena_bytes,
-          " bytes planned (", plan->unshared_bytes, " without reuse), ", flops, " FLOPs a step"));
+          " bytes planned (", plan->unshared_bytes, " without reuse), ", flops, " FLOPs per step"));
 }
 
 std::shared_ptr<Parameters> Session::Impl::choose_parameters() const {

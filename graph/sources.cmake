@@ -2,6 +2,7 @@
 gradmill_sources(
   autodiff.cpp
   gradcheck.cpp
+  gradcheck_report.cpp
   graph.cpp
   initializer.cpp
   op.cpp
@@ -11,7 +12,6 @@ gradmill_sources(
   value.cpp
 
   gradcheck/clone.cpp
-  gradcheck/report.cpp
   gradcheck/slope.cpp
   gradcheck/tensor_check.cpp
 

@@ -37,16 +37,20 @@ gradmill_sources(
 
   dropout/loops.cpp
 
+  elementwise/arithmetic.cpp
+  elementwise/broadcast.cpp
   elementwise/elementwise.cpp
-  elementwise/loops.cpp
+  elementwise/function.cpp
 
   matmul/bands.cpp
   matmul/batch.cpp
   matmul/block_product.cpp
+  matmul/epilogue.cpp
   matmul/grid.cpp
   matmul/kernel.cpp
   matmul/multiply.cpp
   matmul/pack.cpp
+  matmul/tiles.cpp
 
   normalization/kernel.cpp
   normalization/loops.cpp
@@ -54,8 +58,11 @@ gradmill_sources(
   optimizer/loops.cpp
   optimizer/staged_update.cpp
 
+  reduce/kernel.cpp
   reduce/loops.cpp
+  reduce/reduce_op.cpp
   reduce/squared_sum.cpp
+  reduce/sum_and_broadcast.cpp
 
   softmax/loops.cpp
 )

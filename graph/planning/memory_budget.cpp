@@ -104,17 +104,17 @@ class Search {
     for (auto& [key, group] : groups) groups_.push_back(std::move(group));
   }
 
-  // The group that saves the most for its time; one without nodes when none saves anything.
+  // The group that saves most bytes for its time; one without nodes when none saves anything.
   Group take_best() {
     const double kept = kept_bytes(graph_, again_);
     std::size_t best = groups_.size();
-    double most = 0;
+    double largest = 0;
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       std::vector<bool> more = again_;
       for (const int node : groups_[i].nodes) more[at(node)] = true;
       const double gain = (kept - kept_bytes(graph_, more)) / groups_[i].seconds;
-      if (gain <= most) continue;
-      most = gain;
+      if (gain <= largest) continue;
+      largest = gain;
       best = i;
     }
     if (best == groups_.size()) return {};

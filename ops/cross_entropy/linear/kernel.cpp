@@ -5,10 +5,11 @@
 #include <utility>
 
 #include <gradmill/ops/cross_entropy/linear/block_loss.h>
-#include <gradmill/ops/elementwise/loops.h>
+#include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/matmul/block_product.h>
 #include <gradmill/ops/matmul/multiply.h>
 #include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/ops/tiles/stages.h>
 #include <gradmill/runtime/error.h>
 
@@ -143,7 +144,7 @@ class LinearCrossEntropyKernel final
     const T* bias = run.input<T>(3) + place.column;
     for (std::int64_t row = place.row; row < place.row + place.rows; ++row) {
       T* at = z + row * stride_ + place.column;
-      apply_binary(Binary::add, at, 1, bias, 1, at, place.columns);
+      kAdd(at, 1, bias, 1, at, place.columns);
     }
   }
 
@@ -200,13 +201,13 @@ class LinearCrossEntropyKernel final
     T* sum = run.scratch<T>();
     std::copy_n(from, columns, sum);
     for (std::int64_t row = 1; row < rows_of(block); ++row) {
-      apply_binary(Binary::add, sum, 1, from + row * stride_, 1, sum, columns);
+      kAdd(sum, 1, from + row * stride_, 1, sum, columns);
     }
     T* to = bias + column;
     if (block == 0) {
       std::copy_n(sum, columns, to);
     } else {
-      apply_binary(Binary::add, to, 1, sum, 1, to, columns);
+      kAdd(to, 1, sum, 1, to, columns);
     }
   }
 
