@@ -26,8 +26,8 @@ struct Cost {
 struct GradientContext {
   std::span<const Value> inputs;
   std::span<const Value> outputs;
-  std::span<const Value> upstream;  ///< one an output; null where nothing flows back into it
-  std::span<const bool> needed;     ///< one an input; whether its gradient is wanted
+  std::span<const Value> upstream;  ///< one per output; null where nothing flows back into it
+  std::span<const bool> needed;     ///< one per input; whether its gradient is wanted
 };
 
 /// The types of a node at the moment its kernel is made.
@@ -45,7 +45,7 @@ struct Absorption {
   std::span<const Type> producer_outputs;
   std::span<const Type> consumer_inputs;
   std::span<const Type> consumer_outputs;
-  /// One a consumer input: the producer's output it reads, or -1 when it comes from elsewhere.
+  /// One per consumer input: the producer's output it reads, or -1 when it comes from elsewhere.
   std::span<const int> from_producer;
 };
 
@@ -66,12 +66,14 @@ class GRADMILL_API Op {
  public:
   virtual ~Op();
 
-  /// "matmul": constant for a class.
+  /// "matmul": the same for all ops of a class.
   virtual std::string_view name() const = 0;
 
-  /// Everything besides the inputs that decides the result, as text: "transpose_b=1". Two nodes
-  /// with equal name, attributes and inputs are taken to compute the same.
-  virtual std::string attributes() const { return {}; }
+  /// Everything besides the inputs that decides the result, as text: "transpose_b=1", or "" for an
+  /// op without options. Two nodes whose ops have the same class, name and attributes, and which
+  /// read the same inputs, compute the same and are merged. By default there is no such text: the
+  /// node is never merged with another.
+  virtual std::optional<std::string> attributes() const { return std::nullopt; }
 
   /// The types of the outputs. Throws Error for inputs that do not fit, naming both shapes; the
   /// graph puts op and node name in front of the message.
@@ -88,7 +90,7 @@ class GRADMILL_API Op {
   /// Makes the kernel; everything slow happens here.
   virtual std::unique_ptr<Kernel> prepare(const PrepareContext& context) const = 0;
 
-  /// The default counts one operation an output element, and all inputs and outputs once as
+  /// The default counts one operation per output element, and all inputs and outputs once as
   /// traffic.
   virtual Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const;
 

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include <gradmill/graph/op.h>
+#include <gradmill/runtime/short_list.h>
 
 namespace gradmill {
 
-/// What an update finds beside a parameter, its gradient and its state, in this order.
+/// What an update has beside a parameter, its gradient and its state.
 struct UpdateForm {
   /// A tensor of the parameter's type in which the gradients of a step's micro-batches add up, each
   /// by its part; the last of them updates.
@@ -18,6 +19,27 @@ struct UpdateForm {
   bool scaled = false;
 
   friend bool operator==(const UpdateForm&, const UpdateForm&) = default;
+};
+
+/// Which input of an update is what; -1 for what it does not have. They stand in this order.
+struct GRADMILL_API UpdateInputs {
+  UpdateInputs() = default;
+  UpdateInputs(int states, bool counts, const UpdateForm& form);
+
+  int parameter = 0;
+  int gradient = 1;
+  int state = 2;  ///< the first of `states`, which stand side by side
+  int states = 0;
+  int count = -1;        ///< `Optimizer::counts_updates`
+  int accumulator = -1;  ///< `UpdateForm::accumulates`
+  int scale = -1;        ///< `UpdateForm::scaled`
+  int size = 2;          ///< how many inputs there are
+
+  /// Those that an update writes, in ascending order: parameter, state and accumulator.
+  ShortList<int, 4> written() const;
+  /// The same without the gradient, the parameter being input `first`: for an op that computes the
+  /// gradient from inputs before that one.
+  UpdateInputs without_gradient(int first) const;
 };
 
 /// How parameters follow their gradients. `ops/optimizer.h` has SGD and AdamW.
@@ -30,13 +52,15 @@ class GRADMILL_API Optimizer {
   virtual double learning_rate() const = 0;
   /// Names of the buffers kept for each parameter, of its type, zero at first: "exp_avg".
   virtual std::vector<std::string> state() const = 0;
-  /// Whether the update also reads how often its parameter was updated before: an i64 scalar, one a
-  /// parameter, that the session counts up after each step.
+  /// Whether the update also reads how often its parameter was updated before: an i64 scalar, one
+  /// per parameter, that the session counts up after each step.
   virtual bool counts_updates() const { return false; }
-  /// An op of inputs parameter, gradient, the state in the order above, then the count if there is
-  /// one, then what the form says; it mutates the parameter, the state and what accumulates, and
-  /// has no outputs.
+  /// An op of the inputs `inputs(form)`, the state in the order above. It mutates those that are
+  /// `written`, and has no outputs.
   virtual std::shared_ptr<const Op> update(const UpdateForm& form) const = 0;
+
+  /// Where the update has its inputs.
+  UpdateInputs inputs(const UpdateForm& form) const;
 };
 
 /// A factor for all gradients together. `ops/clip_grad_norm.h` has ClipGradNorm.

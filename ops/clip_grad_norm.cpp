@@ -8,6 +8,8 @@
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/reduce/squared_sum.h>
+#include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/stages.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
@@ -15,50 +17,27 @@ namespace {
 
 constexpr double kEpsilon = 1e-6;  // PyTorch's
 
-// Phase 0: sums of squares of parts of all gradients. Phase 1: their sum, in order, and what
-// follows from it.
+// Sums of squares of parts of all gradients, then their sum, in order, and what follows from it.
 template <class T>
-class ClipKernel final : public Kernel {
+class ClipKernel final : public StagedKernel<ClipKernel<T>> {
  public:
-  ClipKernel(double max_norm, std::vector<std::int64_t> sizes, bool accumulates)
-      : max_norm_(max_norm), accumulates_(accumulates), gradients_(static_cast<int>(sizes.size())) {
+  ClipKernel(double max_norm, std::span<const Type> gradients, bool accumulates)
+      : max_norm_(max_norm),
+        accumulates_(accumulates),
+        gradients_(static_cast<int>(gradients.size())) {
     for (int i = 0; i < gradients_; ++i) {
-      const std::int64_t n = sizes[static_cast<std::size_t>(i)];
-      for (std::int64_t begin = 0; begin < n; begin += kFlatGrain) {
-        parts_.push_back({i, begin, std::min(kFlatGrain, n - begin)});
+      const FlatTiles tiles{gradients[static_cast<std::size_t>(i)].shape.elements(), kFlatGrain};
+      for (std::int64_t tile = 0; tile < tiles.count(); ++tile) {
+        const std::int64_t first = tiles.begin(tile);
+        parts_.push_back({i, first, tiles.end(tile) - first});
       }
     }
+    sums_ = workspace_.add<double>(std::ssize(parts_));
+    this->add_stage(std::ssize(parts_), &ClipKernel::sum_part);
+    this->add_stage(1, &ClipKernel::finish);
   }
 
-  int phases() const override { return 2; }
-  std::int64_t tiles(int phase) const override {
-    return phase == 0 ? static_cast<std::int64_t>(parts_.size()) : 1;
-  }
-  std::size_t workspace_bytes() const override { return parts_.size() * sizeof(double); }
-
-  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
-    const StepInfo& step = run.step();
-    if (step.micro_batch + 1 < step.micro_batches) return;
-    auto* sums = run.workspace<double>();
-    if (phase == 0) {
-      const Part& part = parts_[static_cast<std::size_t>(tile)];
-      const T* gradient = run.input<T>(part.gradient) + part.begin;
-      const T* before = accumulates_ && step.micro_batch > 0
-                            ? run.input<T>(gradients_ + part.gradient) + part.begin
-                            : nullptr;
-      const T share = accumulates_ ? T(1) / static_cast<T>(step.micro_batches) : T(1);
-      sums[tile] = squared_sum(gradient, before, share, part.n);
-      return;
-    }
-    double sum = 0;
-    for (std::size_t i = 0; i < parts_.size(); ++i) sum += sums[i];
-    const double norm = std::sqrt(sum);
-    const double factor = max_norm_ / (norm + kEpsilon);
-    // Like PyTorch's clamp, this keeps a NaN.
-    *run.output<T>(0) = static_cast<T>(factor > 1 ? 1 : factor);
-    *run.output<T>(1) = static_cast<T>(norm);
-  }
-
+  std::size_t workspace_bytes() const override { return workspace_.bytes(); }
   std::string description() const override {
     return cat("sums of squares of ", gradients_, " gradients");
   }
@@ -66,13 +45,45 @@ class ClipKernel final : public Kernel {
  private:
   struct Part {
     int gradient;
-    std::int64_t begin;
+    std::int64_t first;
     std::int64_t n;
   };
+
+  // Before the last micro-batch nobody reads the factor.
+  static bool is_last(const StepInfo& step) { return step.micro_batch + 1 == step.micro_batches; }
+
+  double* sums(const KernelRun& run) const { return sums_.in(run.workspace<std::byte>()); }
+
+  void sum_part(std::int64_t tile, const KernelRun& run) const {
+    const StepInfo& step = run.step();
+    if (!is_last(step)) return;
+    const Part& part = parts_[static_cast<std::size_t>(tile)];
+    const T* gradient = run.input<T>(part.gradient) + part.first;
+    const T* before = accumulates_ && step.micro_batch > 0
+                          ? run.input<T>(gradients_ + part.gradient) + part.first
+                          : nullptr;
+    const T share = accumulates_ ? T(1) / static_cast<T>(step.micro_batches) : T(1);
+    sums(run)[tile] = squared_sum(gradient, before, share, part.n);
+  }
+
+  void finish(std::int64_t, const KernelRun& run) const {
+    if (!is_last(run.step())) return;
+    const double* of_parts = sums(run);
+    double sum = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) sum += of_parts[i];
+    const double norm = std::sqrt(sum);
+    const double factor = max_norm_ / (norm + kEpsilon);
+    // Like PyTorch's clamp, this keeps a NaN.
+    *run.output<T>(0) = static_cast<T>(factor > 1 ? 1 : factor);
+    *run.output<T>(1) = static_cast<T>(norm);
+  }
+
   double max_norm_;
   bool accumulates_;
   int gradients_;
   std::vector<Part> parts_;
+  BlockLayout workspace_;
+  BlockPart<double> sums_;  // one per part
 };
 
 // Inputs: gradients, and as many accumulators. Outputs: factor and norm.
@@ -81,7 +92,7 @@ class ClipFactor final : public Op {
   ClipFactor(double max_norm, bool accumulates) : max_norm_(max_norm), accumulates_(accumulates) {}
 
   std::string_view name() const override { return "clip_grad_norm"; }
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return cat("max_norm=", max_norm_, accumulates_ ? " accumulates" : "");
   }
   bool differentiable(int) const override { return false; }
@@ -102,14 +113,10 @@ class ClipFactor final : public Op {
   }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    std::vector<std::int64_t> sizes;
-    for (const Type& type : context.inputs.first(gradients_of(context.inputs))) {
-      sizes.push_back(type.shape.elements());
-    }
-    if (context.inputs[0].dtype == DType::f32) {
-      return std::make_unique<ClipKernel<float>>(max_norm_, std::move(sizes), accumulates_);
-    }
-    return std::make_unique<ClipKernel<double>>(max_norm_, std::move(sizes), accumulates_);
+    const auto gradients = context.inputs.first(gradients_of(context.inputs));
+    return visit_floating(gradients[0].dtype, [&]<class T>(T) -> std::unique_ptr<Kernel> {
+      return std::make_unique<ClipKernel<T>>(max_norm_, gradients, accumulates_);
+    });
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {

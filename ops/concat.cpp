@@ -62,10 +62,9 @@ class PartsKernel final : public Kernel {
 std::unique_ptr<Kernel> make_kernel(bool split, const Type& whole, int axis,
                                     std::span<const Type> parts) {
   axis = normalize_axis(axis, whole.shape);
-  if (size_of(whole.dtype) == sizeof(std::uint32_t)) {
-    return std::make_unique<PartsKernel<std::uint32_t>>(split, whole.shape, axis, parts);
-  }
-  return std::make_unique<PartsKernel<std::uint64_t>>(split, whole.shape, axis, parts);
+  return visit_bits(whole.dtype, [&](auto bits) -> std::unique_ptr<Kernel> {
+    return std::make_unique<PartsKernel<decltype(bits)>>(split, whole.shape, axis, parts);
+  });
 }
 
 class Concat final : public Op {
@@ -73,7 +72,7 @@ class Concat final : public Op {
   explicit Concat(int axis) : axis_(axis) {}
 
   std::string_view name() const override { return "concat"; }
-  std::string attributes() const override { return cat("axis=", axis_); }
+  std::optional<std::string> attributes() const override { return cat("axis=", axis_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Type& first = inputs[0];
@@ -125,7 +124,7 @@ class Split final : public Op {
       : split_size_(split_size), sizes_(std::move(sizes)), axis_(axis) {}
 
   std::string_view name() const override { return "split"; }
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     return cat("axis=", axis_,
                " sizes=", split_size_ ? std::to_string(*split_size_) : index_text(sizes_));
   }

@@ -1,26 +1,32 @@
 #include <gradmill/ops/layer_norm.h>
 
+#include <algorithm>
+#include <limits>
+
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/normalization/kernel.h>
 #include <gradmill/ops/reduce.h>
-
-#include <algorithm>
-#include <limits>
+#include <gradmill/ops/reduce/sum_and_broadcast.h>
 
 namespace gradmill {
 namespace {
 
-using Settings = NormSettings;
-using Wanted = NormWanted;
+struct Settings {
+  bool centered;  // layer_norm, or rms_norm
+  std::vector<std::int64_t> sizes;
+  double eps;
+  bool weighted;
+  bool biased;
+};
 
 // What forward and backward have in common.
 class NormOp : public Op {
  public:
   explicit NormOp(Settings settings) : settings_(std::move(settings)) {}
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     std::string text = "normalized_shape=";
     for (const std::int64_t size : settings_.sizes) text += cat(size, ',');
     return text + cat(" eps=", settings_.eps, settings_.weighted ? " weight" : "",
@@ -39,7 +45,18 @@ class NormOp : public Op {
 
   Shape normalized() const { return Shape(settings_.sizes); }
 
-  // One number a row, so that it broadcasts over the rows.
+  NormProblem problem(const Type& x) const {
+    const std::int64_t n = normalized().elements();
+    return {.dtype = x.dtype,
+            .rows = x.shape.elements() / n,
+            .n = n,
+            .centered = settings_.centered,
+            .weighted = settings_.weighted,
+            .biased = settings_.biased,
+            .eps = settings_.eps};
+  }
+
+  // One number per row, so that it broadcasts over the rows.
   Type per_row(const Type& x) const {
     std::vector<std::int64_t> sizes = x.shape.sizes();
     std::fill_n(sizes.rbegin(), settings_.sizes.size(), 1);
@@ -62,13 +79,14 @@ Value plus(Value a, Value b) { return a ? a + b : b; }
 // dx, dweight, dbias. rstd and mean are functions of x, and part of its gradient.
 class NormBackward final : public NormOp {
  public:
-  NormBackward(const Settings& settings, Wanted wanted) : NormOp(settings), wanted_(wanted) {}
+  NormBackward(const Settings& settings, NormGradients wanted)
+      : NormOp(settings), wanted_(wanted) {}
 
   std::string_view name() const override {
     return settings().centered ? "layer_norm_backward" : "rms_norm_backward";
   }
-  std::string attributes() const override {
-    return cat(NormOp::attributes(), wanted_.x ? " dx" : "", wanted_.weight ? " dweight" : "",
+  std::optional<std::string> attributes() const override {
+    return cat(*NormOp::attributes(), wanted_.x ? " dx" : "", wanted_.weight ? " dweight" : "",
                wanted_.bias ? " dbias" : "");
   }
   bool differentiable(int input) const override { return input < 2 || input == weight_input(); }
@@ -84,7 +102,7 @@ class NormBackward final : public NormOp {
   }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    return make_norm_backward(settings(), wanted_, context.inputs[1], normalized().elements());
+    return make_norm_backward(problem(context.inputs[1]), wanted_);
   }
 
   bool in_place(int input, int output, std::span<const Type>) const override {
@@ -140,11 +158,11 @@ class NormBackward final : public NormOp {
     plain.weighted = false;
     std::vector<Value> inputs = {v, context.inputs[1], context.inputs[2]};
     if (plain.centered) inputs.push_back(context.inputs[3]);
-    return v.graph().add(std::make_shared<const NormBackward>(plain, Wanted{true, false, false}),
+    return v.graph().add(std::make_shared<const NormBackward>(plain, NormGradients{.x = true}),
                          inputs)[0];
   }
 
-  Wanted wanted_;
+  NormGradients wanted_;
 };
 
 // Inputs: x, weight and bias where there are any. Outputs: y, rstd, and mean where there is one.
@@ -178,8 +196,10 @@ class Norm final : public NormOp {
     const Value x = context.inputs[0];
     const int bias = settings().weighted ? 2 : 1;
     std::vector<Value> result(context.inputs.size());
-    const Wanted wanted{context.needed[0], settings().weighted && context.needed[1],
-                        settings().biased && context.needed[static_cast<std::size_t>(bias)]};
+    const NormGradients wanted{
+        .x = context.needed[0],
+        .weight = settings().weighted && context.needed[1],
+        .bias = settings().biased && context.needed[static_cast<std::size_t>(bias)]};
     if (const Value dy = context.upstream[0]) {
       std::vector<Value> inputs = {dy, x};
       inputs.insert(inputs.end(), context.outputs.begin() + 1, context.outputs.end());
@@ -196,7 +216,7 @@ class Norm final : public NormOp {
   }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    return make_norm(settings(), context.inputs[0], normalized().elements());
+    return make_norm(problem(context.inputs[0]));
   }
 
   bool in_place(int input, int output, std::span<const Type>) const override {
@@ -217,6 +237,13 @@ class Norm final : public NormOp {
     if (const Value u = context.upstream[2]) dx = plus(dx, broadcast_to(u / n, x.shape()));
   }
 };
+
+// The distance from 1 to the next number; 0 for a type that the op refuses.
+double epsilon_of(DType dtype) {
+  if (!is_floating(dtype)) return 0;
+  return visit_floating(dtype,
+                        []<class T>(T) -> double { return std::numeric_limits<T>::epsilon(); });
+}
 
 Value add_norm(const Settings& settings, Value x, Value weight, Value bias, std::string name) {
   std::vector<Value> inputs = {x};
@@ -239,11 +266,9 @@ Value layer_norm(Value x, std::vector<std::int64_t> normalized_shape,
 
 Value rms_norm(Value x, std::vector<std::int64_t> normalized_shape, const RmsNormOptions& options,
                std::string name) {
-  const double epsilon = x.dtype() == DType::f64 ? std::numeric_limits<double>::epsilon()
-                                                 : std::numeric_limits<float>::epsilon();
   return add_norm({.centered = false,
                    .sizes = std::move(normalized_shape),
-                   .eps = options.eps.value_or(epsilon),
+                   .eps = options.eps.value_or(epsilon_of(x.dtype())),
                    .weighted = static_cast<bool>(options.weight),
                    .biased = false},
                   x, options.weight, {}, std::move(name));

@@ -6,6 +6,19 @@
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
+namespace {
+
+// How much is left at t, from 1 at t = 0 to 0 at t = 1.
+double fraction_left(Schedule::Decay decay, double t) {
+  switch (decay) {
+    case Schedule::Decay::constant: return 1;
+    case Schedule::Decay::linear: return 1 - t;
+    case Schedule::Decay::cosine: return (1 + std::cos(std::numbers::pi * t)) / 2;
+  }
+  fail("schedule: ", static_cast<int>(decay), " is no decay");
+}
+
+}  // namespace
 
 double Schedule::at(std::int64_t step) const {
   check(step >= 0, "schedule: a step is at least 0, got ", step);
@@ -24,8 +37,7 @@ double Schedule::at(std::int64_t step) const {
   if (step >= total_steps) return minimum;
   const double t =
       static_cast<double>(step - warmup_steps) / static_cast<double>(total_steps - warmup_steps);
-  const double left = decay == Decay::linear ? 1 - t : (1 + std::cos(std::numbers::pi * t)) / 2;
-  return minimum + (peak - minimum) * left;
+  return minimum + (peak - minimum) * fraction_left(decay, t);
 }
 
 }  // namespace gradmill

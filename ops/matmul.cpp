@@ -5,7 +5,8 @@
 #include <optional>
 
 #include <gradmill/graph/graph.h>
-#include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/elementwise/arithmetic.h>
+#include <gradmill/ops/elementwise/broadcast.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/matmul/batch.h>
 #include <gradmill/ops/matmul/kernel.h>
@@ -53,13 +54,12 @@ class Matmul final : public Op {
  public:
   explicit Matmul(Form form, Epilogue epilogue = {})
       : form_(std::move(form)), epilogue_(std::move(epilogue)) {
-    if (epilogue_.update == nullptr) return;
-    for (const int i : epilogue_.update->writes()) mutates_.push_back(kUpdatedInput + i);
+    if (epilogue_.update != nullptr) mutates_ = updated_inputs(epilogue_).written();
   }
 
   std::string_view name() const override { return "matmul"; }
 
-  std::string attributes() const override {
+  std::optional<std::string> attributes() const override {
     std::string text = cat("transpose_a=", form_.transpose_a, " transpose_b=", form_.transpose_b);
     if (form_.lacks_m || form_.lacks_n || form_.lacks_k) {
       text += cat(" without=", form_.lacks_m ? "m" : "", form_.lacks_n ? "n" : "",
@@ -73,7 +73,8 @@ class Matmul final : public Op {
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Type result = product(inputs);
     if (epilogue_.update == nullptr) return {result};
-    for (const Type& type : inputs.subspan(2, 1 + static_cast<std::size_t>(states()))) {
+    for (const int i : mutates_) {
+      const Type& type = inputs[static_cast<std::size_t>(i)];
       check(type == result, "parameter and state must be as the gradient ", result, ", and one is ",
             type);
     }
@@ -132,23 +133,24 @@ class Matmul final : public Op {
     if (const auto* update = dynamic_cast<const UpdateOp*>(&offer.consumer)) {
       if (!epilogue.empty()) return std::nullopt;
       epilogue.update = update->element_update();
-      return Absorbed{
-          std::make_shared<Matmul>(form_, epilogue), all_but(1, offer.from_producer), {}};
+      return Absorbed{std::make_shared<Matmul>(form_, epilogue),
+                      all_but(epilogue.update->inputs().gradient, offer.from_producer),
+                      {}};
     }
     if (const auto* unary = dynamic_cast<const UnaryOp*>(&offer.consumer)) {
-      if (epilogue.activation) return std::nullopt;
-      epilogue.activation = unary->kind();
+      if (epilogue.activation || !unary->function().follows_product) return std::nullopt;
+      epilogue.activation = unary->function();
       return Absorbed{std::make_shared<Matmul>(form_, epilogue), {}, {-1}};
     }
     const auto* binary = dynamic_cast<const BinaryOp*>(&offer.consumer);
     if (binary == nullptr || offer.from_producer[1] == 0) return std::nullopt;
     const Shape& result = offer.producer_outputs[0].shape;
     const Shape& other = offer.consumer_inputs[1].shape;
-    if (binary->kind() == Binary::add && epilogue.empty() && !form_.lacks_n &&
+    if (binary->function() == kAdd && epilogue.empty() && !form_.lacks_n &&
         other == Shape({result[result.rank() - 1]})) {
       epilogue.bias = true;
-    } else if (other == result && is_gradient(binary->kind())) {
-      epilogue.combine = binary->kind();
+    } else if (other == result && binary->function().follows_product) {
+      epilogue.combine = binary->function();
     } else {
       return std::nullopt;
     }
@@ -204,20 +206,12 @@ class Matmul final : public Op {
             .batch = batch_axes(left.batch, right.batch, result.batch)};
   }
 
-  int states() const { return epilogue_.update->states(); }
-
   static ShortList<int, 4> all_but(int input, std::span<const int> inputs) {
     ShortList<int, 4> rest;
     for (int i = 0; i < static_cast<int>(inputs.size()); ++i) {
       if (i != input) rest.push_back(i);
     }
     return rest;
-  }
-
-  static bool is_gradient(Binary kind) {
-    return kind == Binary::relu_backward || kind == Binary::tanh_backward ||
-           kind == Binary::sigmoid_backward || kind == Binary::gelu_backward ||
-           kind == Binary::gelu_tanh_backward || kind == Binary::silu_backward;
   }
 
   Matrices lhs(const Shape& shape) const {

@@ -23,9 +23,12 @@ std::vector<std::string> state_of(const SGD& options) {
 }
 std::vector<std::string> state_of(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
 
+bool counts_updates(const SGD&) { return false; }
+bool counts_updates(const AdamW&) { return true; }
+
 template <class Options>
-int states_of(const Options& options) {
-  return static_cast<int>(state_of(options).size());
+UpdateInputs inputs_of(const Options& options, const UpdateForm& form) {
+  return {static_cast<int>(state_of(options).size()), counts_updates(options), form};
 }
 
 double flops_of(const SGD&) { return 6; }
@@ -40,7 +43,7 @@ UpdateRows rows_of(const GradientRows<T>& part) {
 }
 
 template <class T>
-void update(const SGD& options, const KernelRun& run, UpdateInputs inputs,
+void update(const SGD& options, const KernelRun& run, const UpdateInputs& inputs,
             const GradientRows<T>& part) {
   const SgdStep step{run.step().learning_rate, options.momentum, options.weight_decay,
                      options.nesterov};
@@ -49,9 +52,9 @@ void update(const SGD& options, const KernelRun& run, UpdateInputs inputs,
 }
 
 template <class T>
-void update(const AdamW& options, const KernelRun& run, UpdateInputs inputs,
+void update(const AdamW& options, const KernelRun& run, const UpdateInputs& inputs,
             const GradientRows<T>& part) {
-  const double t = static_cast<double>(*run.input<std::int64_t>(inputs.state + 2)) + 1;
+  const double t = static_cast<double>(*run.input<std::int64_t>(inputs.count)) + 1;
   const double rate = run.step().learning_rate;
   const AdamWStep step{1 - rate * options.weight_decay,
                        options.beta1,
@@ -67,26 +70,27 @@ void update(const AdamW& options, const KernelRun& run, UpdateInputs inputs,
 template <class Options>
 class UpdateOf final : public ElementUpdate {
  public:
-  explicit UpdateOf(const Options& options) : options_(options), states_(states_of(options)) {}
+  UpdateOf(const Options& options, const UpdateForm& form)
+      : options_(options), inputs_(inputs_of(options, form)) {}
 
   std::string_view name() const override { return name_of(options_); }
-  int states() const override { return states_; }
+  const UpdateInputs& inputs() const override { return inputs_; }
   double flops_per_element() const override { return flops_of(options_); }
-  void apply(const KernelRun& run, UpdateInputs inputs,
+  void apply(const KernelRun& run, const UpdateInputs& inputs,
              const GradientRows<float>& rows) const override {
     update(options_, run, inputs, rows);
   }
-  void apply(const KernelRun& run, UpdateInputs inputs,
+  void apply(const KernelRun& run, const UpdateInputs& inputs,
              const GradientRows<double>& rows) const override {
     update(options_, run, inputs, rows);
   }
 
  private:
   Options options_;
-  int states_;
+  UpdateInputs inputs_;
 };
 
-// Shares the elements of a parameter out to tiles.
+// Divides the elements of a parameter into tiles.
 class UpdateKernel final : public Kernel {
  public:
   UpdateKernel(std::shared_ptr<const ElementUpdate> update, const Type& type)
@@ -95,8 +99,7 @@ class UpdateKernel final : public Kernel {
   std::int64_t tiles(int) const override { return tiles_.count(); }
 
   void run(int, std::int64_t tile, const KernelRun& run) const override {
-    if (dtype_ == DType::f32) return run_as<float>(tile, run);
-    run_as<double>(tile, run);
+    visit_floating(dtype_, [&]<class T>(T) { run_as<T>(tile, run); });
   }
 
   std::string description() const override {
@@ -107,8 +110,9 @@ class UpdateKernel final : public Kernel {
   template <class T>
   void run_as(std::int64_t tile, const KernelRun& run) const {
     const std::int64_t begin = tiles_.begin(tile);
-    update_->apply(run, {.parameter = 0, .state = 2},
-                   GradientRows<T>{.gradient = run.input<T>(1) + begin,
+    const UpdateInputs& inputs = update_->inputs();
+    update_->apply(run, inputs,
+                   GradientRows<T>{.gradient = run.input<T>(inputs.gradient) + begin,
                                    .first = begin,
                                    .columns = tiles_.end(tile) - begin});
   }
@@ -118,38 +122,34 @@ class UpdateKernel final : public Kernel {
   FlatTiles tiles_;
 };
 
-bool counts_updates(const SGD&) { return false; }
-bool counts_updates(const AdamW&) { return true; }
-
-// Inputs: parameter, gradient, state, count, and what the form adds. No outputs: what it does is
-// done to the parameter, the state and the accumulated gradient.
+// No outputs: what it does is done to the parameter, the state and the accumulated gradient.
 template <class Options>
 class Update final : public UpdateOp {
  public:
   Update(const Options& options, const UpdateForm& form)
       : options_(options),
-        form_(form),
-        states_(states_of(options)),
-        update_(
-            staged(std::make_shared<UpdateOf<Options>>(options), form, counts_updates(options))) {
-    // The gradient stands between the parameter and the rest.
-    for (const int i : update_->writes()) mutates_.push_back(i == 0 ? 0 : i + 1);
-  }
+        update_(staged(std::make_shared<UpdateOf<Options>>(options, form))),
+        mutates_(update_->inputs().written()) {}
 
   std::string_view name() const override { return name_of(options_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
-    const auto expected = static_cast<std::size_t>(behind() + form_.accumulates + form_.scaled);
-    check(inputs.size() == expected, "takes ", expected, " inputs, got ", inputs.size());
-    const auto check_same = [&](const Type& type) {
-      check(type == inputs[0], "parameter, gradient and state must agree: ", inputs[0], " and ",
-            type);
+    const UpdateInputs& which = update_->inputs();
+    check(std::ssize(inputs) == which.size, "takes ", which.size, " inputs, got ", inputs.size());
+    const auto type_of = [&](int i) -> const Type& { return inputs[static_cast<std::size_t>(i)]; };
+    const Type& parameter = type_of(which.parameter);
+    check_floating(parameter);
+    const auto check_same = [&](int i) {
+      check(type_of(i) == parameter, "parameter, gradient and state must agree: ", parameter,
+            " and ", type_of(i));
     };
-    for (const Type& type : inputs.first(static_cast<std::size_t>(2 + states_))) check_same(type);
-    if (form_.accumulates) check_same(inputs[static_cast<std::size_t>(behind())]);
-    const Type scale{inputs[0].dtype, {}};
-    check(!form_.scaled || inputs.back() == scale, "the scale must be ", scale, ", got ",
-          inputs.back());
+    check_same(which.gradient);
+    for (const int i : which.written()) check_same(i);
+    if (which.scale >= 0) {
+      const Type scale{parameter.dtype, {}};
+      check(type_of(which.scale) == scale, "the scale must be ", scale, ", got ",
+            type_of(which.scale));
+    }
     return {};
   }
 
@@ -165,18 +165,13 @@ class Update final : public UpdateOp {
     const double bytes = static_cast<double>(inputs[0].bytes());
     // Everything but the gradient is written back.
     return {update_->flops_per_element() * static_cast<double>(inputs[0].shape.elements()),
-            bytes * (3 + 2 * states_ + 2 * form_.accumulates)};
+            bytes * (1 + 2 * static_cast<double>(mutates_.size()))};
   }
 
  private:
-  // The first input that the form adds.
-  int behind() const { return 2 + states_ + (counts_updates(options_) ? 1 : 0); }
-
   Options options_;
-  UpdateForm form_;
-  int states_;
   std::shared_ptr<const ElementUpdate> update_;
-  std::vector<int> mutates_;
+  ShortList<int, 4> mutates_;
 };
 
 template <class Options>

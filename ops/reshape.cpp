@@ -31,7 +31,7 @@ class Reshape final : public Op {
 
   std::string_view name() const override { return "reshape"; }
 
-  std::string attributes() const override { return cat("sizes=", text()); }
+  std::optional<std::string> attributes() const override { return cat("sizes=", text()); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const std::int64_t elements = inputs[0].shape.elements();
@@ -147,7 +147,7 @@ class Transpose final : public Op {
   Transpose(int dim0, int dim1) : dim0_(dim0), dim1_(dim1) {}
 
   std::string_view name() const override { return "transpose"; }
-  std::string attributes() const override { return cat("dims=", dim0_, ',', dim1_); }
+  std::optional<std::string> attributes() const override { return cat("dims=", dim0_, ',', dim1_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Shape& shape = inputs[0].shape;
@@ -164,15 +164,14 @@ class Transpose final : public Op {
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& type = context.inputs[0];
-    const auto [first, second] =
+    const std::pair<int, int> axes =
         std::minmax({normalize_axis(dim0_, type.shape), normalize_axis(dim1_, type.shape)});
-    if (first == second) {
+    if (axes.first == axes.second) {
       return std::make_unique<CopyKernel>(type.shape.elements(), size_of(type.dtype));
     }
-    if (size_of(type.dtype) == sizeof(std::uint32_t)) {
-      return std::make_unique<TransposeKernel<std::uint32_t>>(type.shape, first, second);
-    }
-    return std::make_unique<TransposeKernel<std::uint64_t>>(type.shape, first, second);
+    return visit_bits(type.dtype, [&](auto bits) -> std::unique_ptr<Kernel> {
+      return std::make_unique<TransposeKernel<decltype(bits)>>(type.shape, axes.first, axes.second);
+    });
   }
 
  private:

@@ -156,10 +156,9 @@ class PlaceKernel final : public Kernel {
 template <template <class> class K>
 std::unique_ptr<Kernel> make(const Type& output, const Runs& runs) {
   const std::int64_t elements = output.shape.elements();
-  if (size_of(output.dtype) == sizeof(std::uint32_t)) {
-    return std::make_unique<K<std::uint32_t>>(runs, elements);
-  }
-  return std::make_unique<K<std::uint64_t>>(runs, elements);
+  return visit_bits(output.dtype, [&](auto bits) -> std::unique_ptr<Kernel> {
+    return std::make_unique<K<decltype(bits)>>(runs, elements);
+  });
 }
 
 std::string text(int axis, const Range& range) {
@@ -173,7 +172,7 @@ class Slice final : public Op {
   Slice(int axis, Range range) : axis_(axis), range_(range) {}
 
   std::string_view name() const override { return "slice"; }
-  std::string attributes() const override { return text(axis_, range_); }
+  std::optional<std::string> attributes() const override { return text(axis_, range_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const Shape& shape = inputs[0].shape;
@@ -208,7 +207,9 @@ class SliceBackward final : public Op {
       : axis_(axis), range_(range), size_(size) {}
 
   std::string_view name() const override { return "slice_backward"; }
-  std::string attributes() const override { return cat(text(axis_, range_), " size=", size_); }
+  std::optional<std::string> attributes() const override {
+    return cat(text(axis_, range_), " size=", size_);
+  }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     Shape whole = resized(inputs[0].shape, axis_, size_);

@@ -2,13 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include <gradmill/runtime/export.h>
 
 namespace gradmill {
+
+class Tunable;
 
 /// What differs from one step to the next besides the data.
 struct StepInfo {
@@ -78,13 +78,8 @@ class GRADMILL_API Kernel {
   virtual std::size_t workspace_bytes() const { return 0; }
   virtual std::size_t scratch_bytes() const { return 0; }
 
-  /// How this kernel does its work is one of several choices, which differ in speed and perhaps in
-  /// rounding; a `Tuning` keeps the best by this key. Empty when there is nothing to choose.
-  virtual std::string tuning_key() const { return {}; }
-  /// The choices worth measuring, its own first.
-  virtual std::vector<std::vector<std::int64_t>> choices() const { return {}; }
-  /// The same work done another way. Throws Error for what is no choice.
-  virtual std::unique_ptr<Kernel> with_choice(const std::vector<std::int64_t>& choice) const;
+  /// This kernel's choices, where there is something to choose; otherwise null.
+  virtual const Tunable* tunable() const { return nullptr; }
 
   /// What does the work, for logs and plans: "dnnl_sgemm 4x2 tiles of 128x256", "avx2".
   virtual std::string description() const = 0;

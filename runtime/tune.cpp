@@ -22,13 +22,11 @@ constexpr std::size_t kFinalists = 5;
 void fill(std::byte* data, const Type& type) {
   const Philox random(1, 0);
   const auto count = static_cast<std::uint64_t>(type.shape.elements());
-  const auto draw = [&](auto* values) {
-    for (std::uint64_t i = 0; i < count; ++i) {
-      values[i] = static_cast<std::remove_reference_t<decltype(*values)>>(random.uniform(i));
-    }
-  };
-  if (type.dtype == DType::f32) draw(reinterpret_cast<float*>(data));
-  if (type.dtype == DType::f64) draw(reinterpret_cast<double*>(data));
+  visit_dtype(type.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T* values = reinterpret_cast<T*>(data);
+    for (std::uint64_t i = 0; i < count; ++i) values[i] = static_cast<T>(random.uniform(i));
+  });
 }
 
 // A step's buffers, on memory that nobody else uses.
@@ -83,11 +81,11 @@ void measure(Bench& bench, Candidate& candidate) {
 }
 
 // The first is the kernel's own way.
-std::vector<Candidate> measured(const Plan& plan, const PlanStep& step,
+std::vector<Candidate> measured(const Plan& plan, const PlanStep& step, const Tunable& tunable,
                                 const TuneOptions& options) {
   std::vector<Candidate> candidates;
-  for (std::vector<std::int64_t>& choice : step.kernel->choices()) {
-    auto kernel = step.kernel->with_choice(choice);
+  for (std::vector<std::int64_t>& choice : tunable.choices()) {
+    auto kernel = tunable.with_choice(choice);
     candidates.push_back({std::move(choice), std::move(kernel)});
   }
   Bench bench(plan, step);
@@ -114,9 +112,11 @@ Tuning tune(const Plan& plan, const TuneOptions& options,
   const HeldSignals held;
   Tuning tuning;
   for (const PlanStep& step : plan.steps) {
-    const std::string key = step.kernel->tuning_key();
-    if (step.kernel_phase > 0 || key.empty() || tuning.find(key) != nullptr) continue;
-    const std::vector<Candidate> candidates = measured(plan, step, options);
+    const Tunable* tunable = step.kernel->tunable();
+    if (step.kernel_phase > 0 || tunable == nullptr) continue;
+    const std::string key = tunable->tuning_key();
+    if (tuning.find(key) != nullptr) continue;
+    const std::vector<Candidate> candidates = measured(plan, step, *tunable, options);
     const Candidate* best = &*std::ranges::min_element(candidates, {}, &Candidate::best);
     const Candidate& own = candidates.front();
     if (best->best > own.best * (1 - options.least_gain)) best = &own;

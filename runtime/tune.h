@@ -9,7 +9,7 @@
 namespace gradmill {
 
 struct TuneOptions {
-  /// At least this long is each choice measured, in seconds, unless another is clearly better.
+  /// How long each choice is measured at least, in seconds, unless another is clearly better.
   double seconds = 0.02;
   /// Choices that save less than this fraction leave a kernel as it is.
   double least_gain = 0.02;

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <typeinfo>
@@ -18,20 +19,20 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void mix(std::size_t& hash, std::size_t value) { hash = (hash ^ value) * 0x9E3779B97F4A7C15U; }
 
-bool mergeable(const Node& node) {
-  return node.kind == NodeKind::constant || (node.kind == NodeKind::op && !node.updates);
-}
-
-std::size_t hash_of(const Node& node) {
+// Nothing for a node that equals no other.
+std::optional<std::size_t> hash_of(const Node& node) {
   std::size_t hash = 0;
   if (node.kind == NodeKind::constant) {
     const auto* bytes = reinterpret_cast<const char*>(node.constant->data());
     mix(hash, std::hash<std::string_view>()({bytes, node.constant->size()}));
     return hash;
   }
+  if (node.kind != NodeKind::op || node.updates) return std::nullopt;
   const Op& op = *node.op;
+  const std::optional<std::string> attributes = op.attributes();
+  if (!attributes) return std::nullopt;
   mix(hash, typeid(op).hash_code());
-  mix(hash, std::hash<std::string>()(op.attributes()));
+  mix(hash, std::hash<std::string>()(*attributes));
   for (const Node::Edge& edge : node.inputs) {
     mix(hash, static_cast<std::size_t>(edge.node));
     mix(hash, static_cast<std::size_t>(edge.output));
@@ -74,30 +75,33 @@ class Table {
     int next;  // of the same bucket, or -1
   };
   std::vector<int> buckets_;
-  std::vector<Entry> entries_;  // one a node
+  std::vector<Entry> entries_;  // one per node
 };
 
 }  // namespace
 
-void merge_equal(Nodes& nodes, std::vector<bool>& live, std::vector<Node::Edge>& roots) {
+void merge_equal(Rewriting& rewriting) {
+  Nodes& nodes = rewriting.nodes;
   Table seen(nodes.size());
   std::vector<int> twin(nodes.size());  // the node whose outputs stand for this one's
   std::iota(twin.begin(), twin.end(), 0);
   for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
     Node& node = nodes[at(i)];
     for (Node::Edge& edge : node.inputs) edge.node = twin[at(edge.node)];
-    if (!live[at(i)] || !mergeable(node)) continue;
+    if (!rewriting.live[at(i)]) continue;
+    const std::optional<std::size_t> hash = hash_of(node);
+    if (!hash) continue;
     const int equal = seen.find_or_add(
-        hash_of(node), i, [&](int other) { return computes_same(nodes[at(other)], node); });
+        *hash, i, [&](int other) { return computes_same(nodes[at(other)], node); });
     if (equal < 0) continue;
     twin[at(i)] = equal;
-    live[at(i)] = false;
+    rewriting.live[at(i)] = false;
     if (log_enabled(LogLevel::debug)) {
       log(LogLevel::debug,
           cat("rewrite: '", node.name, "' computes the same as '", nodes[at(equal)].name, "'"));
     }
   }
-  for (Node::Edge& root : roots) root.node = twin[at(root.node)];
+  for (Node::Edge& root : rewriting.roots) root.node = twin[at(root.node)];
 }
 
 }  // namespace gradmill

@@ -1,51 +1,21 @@
 #pragma once
 
-// Internal: attention as plain data, and the kernels for it.
+// The kernels of attention.
 
-#include <cstdint>
 #include <memory>
-#include <vector>
 
-#include <gradmill/runtime/dtype.h>
+#include <gradmill/ops/attention/problem.h>
 #include <gradmill/runtime/kernel.h>
 
 namespace gradmill {
 
-/// Where the matrix of a head lies in a tensor, in elements.
-struct AttentionRows {
-  std::int64_t first = 0;  ///< of the first head
-  std::int64_t outer = 0;  ///< from one group of heads to the next
-  std::int64_t head = 0;   ///< from one head to the next of its group
-  std::int64_t row = 0;    ///< from one row to the next; rows are dense
-};
-
-struct AttentionProblem {
-  DType dtype = DType::f32;
-  std::int64_t groups = 1;
-  std::int64_t heads = 1;  ///< of a group
-  std::int64_t queries = 1;
-  std::int64_t keys = 1;
-  std::int64_t width = 1;        ///< of a query and a key
-  std::int64_t value_width = 1;  ///< of a value and a result
-  bool causal = false;
-  double scale = 1;
-  bool packed =
-      false;  ///< query, key and value are parts of one tensor, and so are their gradients
-  AttentionRows query, key, value, result;
-  std::vector<std::int64_t> mask;  ///< of each head, where its mask starts; empty: there is none
-  std::int64_t mask_row = 0;
-  std::int64_t mask_column = 0;
-
-  std::int64_t all_heads() const { return groups * heads; }
-};
-
 /// Inputs: query, key, value, or what has all three, and the mask if there is one. Outputs: the
-/// result and two numbers a query, [all heads, 2, queries]: first all m_i, then all 1 / l_i, or 0
-/// and 0 where there is no key.
+/// result and the statistics of each query, [all heads, 2, queries]: first all m_i, then all 1 /
+/// l_i, or 0 and 0 where there is no key.
 std::unique_ptr<Kernel> make_attention(AttentionProblem problem);
 
-/// Inputs: the same, result, numbers, upstream. Outputs: the gradients of query, key and value, or
-/// of what has all three.
+/// Inputs: the same, result, statistics, upstream. Outputs: the gradients of query, key and value,
+/// or of what has all three.
 std::unique_ptr<Kernel> make_attention_backward(AttentionProblem problem);
 
 }  // namespace gradmill

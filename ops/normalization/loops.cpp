@@ -14,6 +14,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
 
 template <class T>
 struct TwoSums {
@@ -184,6 +185,7 @@ void forward_f64(const NormRows<double>& rows) { forward_of(rows); }
 void backward_f32(const NormBackwardRows<float>& rows) { backward_of(rows); }
 void backward_f64(const NormBackwardRows<double>& rows) { backward_of(rows); }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

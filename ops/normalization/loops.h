@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: the vector loops of layer_norm and rms_norm, over rows of n elements.
+// The vector loops of layer_norm and rms_norm, over rows of n elements.
 
 #include <cstdint>
 
@@ -15,8 +15,8 @@ struct NormRows {
   const T* weight;  ///< n elements; null for ones
   const T* bias;    ///< n elements; null for zeros
   T* y;             ///< may be x
-  T* mean;          ///< one a row; null for rms_norm, which takes it for 0
-  T* rstd;          ///< one a row
+  T* mean;          ///< one per row; null for rms_norm, which takes it for 0
+  T* rstd;          ///< one per row
 };
 
 void normalize_rows(const NormRows<float>& rows);
@@ -31,7 +31,7 @@ struct NormBackwardRows {
   const T* mean;  ///< null for rms_norm
   const T* rstd;
   const T* weight;  ///< null for ones
-  T* dx;            ///< may be dy or x; null where nobody wants it, as the two below
+  T* dx;            ///< may be dy or x; null where it is not wanted, as the two below
   T* dweight;       ///< n elements, to which the rows' sums are added
   T* dbias;
 };

@@ -1,13 +1,13 @@
 #pragma once
 
-// Internal: what an optimizer does to a part of a parameter, for whoever has the gradient of it.
+// What an optimizer does to a part of a parameter, for whoever has the gradient of it.
 
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include <gradmill/graph/op.h>
+#include <gradmill/graph/optimizer.h>
 #include <gradmill/runtime/kernel.h>
 
 namespace gradmill {
@@ -23,31 +23,23 @@ struct GradientRows {
   std::int64_t columns = 0;
 };
 
-/// Which of a node's inputs are the parameter, and the first of state and count.
-struct UpdateInputs {
-  int parameter = 0;
-  int state = 0;
-};
-
 /// One optimizer's arithmetic, element by element.
 class ElementUpdate {
  public:
   virtual ~ElementUpdate() = default;
 
   virtual std::string_view name() const = 0;
-  /// How many tensors of the parameter's type it keeps beside it.
-  virtual int states() const = 0;
-  /// The inputs that it writes, in ascending order: 0 for the parameter, 1 for the first of its
-  /// state, and so on. By default these.
-  virtual std::vector<int> writes() const;
+  /// What it reads and writes, as the inputs of its own node.
+  virtual const UpdateInputs& inputs() const = 0;
   virtual double flops_per_element() const = 0;
-  virtual void apply(const KernelRun& run, UpdateInputs inputs,
+  /// `inputs` are those of the node that runs.
+  virtual void apply(const KernelRun& run, const UpdateInputs& inputs,
                      const GradientRows<float>& rows) const = 0;
-  virtual void apply(const KernelRun& run, UpdateInputs inputs,
+  virtual void apply(const KernelRun& run, const UpdateInputs& inputs,
                      const GradientRows<double>& rows) const = 0;
 };
 
-/// An op of inputs parameter, gradient, state and perhaps a count, that does no more than that.
+/// An op that does no more than an element update, whose inputs are its own.
 class UpdateOp : public Op {
  public:
   virtual std::shared_ptr<const ElementUpdate> element_update() const = 0;

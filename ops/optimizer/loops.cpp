@@ -114,11 +114,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace gradmill {
+namespace {
 
 HWY_EXPORT(sgd_f32);
 HWY_EXPORT(sgd_f64);
 HWY_EXPORT(adamw_f32);
 HWY_EXPORT(adamw_f64);
+
+}  // namespace
 
 void sgd_update(const SgdStep& step, const UpdateRows& rows, float* p, const float* g,
                 float* buffer) {

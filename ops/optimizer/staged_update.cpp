@@ -3,17 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <numeric>
 #include <utility>
 
 namespace gradmill {
-
-std::vector<int> ElementUpdate::writes() const {
-  std::vector<int> written(1 + static_cast<std::size_t>(states()));
-  std::iota(written.begin(), written.end(), 0);
-  return written;
-}
-
 namespace {
 
 // Elements that are staged at a time, so that they stay in the nearest cache.
@@ -21,32 +13,25 @@ constexpr std::int64_t kBlock = 1024;
 
 class StagedUpdate final : public ElementUpdate {
  public:
-  StagedUpdate(std::shared_ptr<const ElementUpdate> update, const UpdateForm& form, bool counts)
-      : update_(std::move(update)), form_(form), behind_(update_->states() + (counts ? 1 : 0)) {}
+  explicit StagedUpdate(std::shared_ptr<const ElementUpdate> update) : update_(std::move(update)) {}
 
   std::string_view name() const override { return update_->name(); }
-  int states() const override { return update_->states(); }
-  std::vector<int> writes() const override {
-    std::vector<int> written = update_->writes();
-    if (form_.accumulates) written.push_back(1 + behind_);
-    return written;
-  }
+  const UpdateInputs& inputs() const override { return update_->inputs(); }
   double flops_per_element() const override { return update_->flops_per_element() + 2; }
-  void apply(const KernelRun& run, UpdateInputs inputs,
+  void apply(const KernelRun& run, const UpdateInputs& inputs,
              const GradientRows<float>& rows) const override {
     stage(run, inputs, rows);
   }
-  void apply(const KernelRun& run, UpdateInputs inputs,
+  void apply(const KernelRun& run, const UpdateInputs& inputs,
              const GradientRows<double>& rows) const override {
     stage(run, inputs, rows);
   }
 
  private:
   template <class T>
-  void stage(const KernelRun& run, UpdateInputs inputs, const GradientRows<T>& rows) const {
-    const int behind = inputs.state + behind_;
-    T* sums = form_.accumulates ? run.variable<T>(behind) : nullptr;
-    const T scale = form_.scaled ? *run.input<T>(behind + (form_.accumulates ? 1 : 0)) : T(1);
+  void stage(const KernelRun& run, const UpdateInputs& inputs, const GradientRows<T>& rows) const {
+    T* sums = inputs.accumulator >= 0 ? run.variable<T>(inputs.accumulator) : nullptr;
+    const T scale = inputs.scale >= 0 ? *run.input<T>(inputs.scale) : T(1);
     for (std::int64_t row = 0; row < rows.rows; ++row) {
       for (std::int64_t column = 0; column < rows.columns; column += kBlock) {
         GradientRows<T> block{.gradient = rows.gradient + row * rows.gradient_stride + column,
@@ -65,7 +50,7 @@ class StagedUpdate final : public ElementUpdate {
   }
 
   template <class T>
-  void accumulate(const KernelRun& run, UpdateInputs inputs, GradientRows<T> block, T* sums,
+  void accumulate(const KernelRun& run, const UpdateInputs& inputs, GradientRows<T> block, T* sums,
                   T scale) const {
     const StepInfo& step = run.step();
     const T part = T(1) / static_cast<T>(step.micro_batches);
@@ -75,7 +60,7 @@ class StagedUpdate final : public ElementUpdate {
       for (std::int64_t i = 0; i < block.columns; ++i) sums[i] += block.gradient[i] * part;
     }
     if (step.micro_batch + 1 < step.micro_batches) return;
-    if (form_.scaled) multiply(sums, scale, sums, block.columns);
+    if (inputs.scale >= 0) multiply(sums, scale, sums, block.columns);
     block.gradient = sums;
     update_->apply(run, inputs, block);
   }
@@ -86,16 +71,14 @@ class StagedUpdate final : public ElementUpdate {
   }
 
   std::shared_ptr<const ElementUpdate> update_;
-  UpdateForm form_;
-  int behind_;
 };
 
 }  // namespace
 
-std::shared_ptr<const ElementUpdate> staged(std::shared_ptr<const ElementUpdate> update,
-                                            const UpdateForm& form, bool counts) {
-  if (form == UpdateForm{}) return update;
-  return std::make_shared<StagedUpdate>(std::move(update), form, counts);
+std::shared_ptr<const ElementUpdate> staged(std::shared_ptr<const ElementUpdate> update) {
+  const UpdateInputs& inputs = update->inputs();
+  if (inputs.accumulator < 0 && inputs.scale < 0) return update;
+  return std::make_shared<StagedUpdate>(std::move(update));
 }
 
 }  // namespace gradmill

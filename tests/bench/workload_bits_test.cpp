@@ -54,11 +54,11 @@ std::shared_ptr<const Tuning> another_way(const Workload& workload) {
   const Session session(workload.graph, options);
   const auto tuning = std::make_shared<Tuning>();
   for (const PlanStep& step : session.plan().steps) {
-    const std::string key = step.kernel->tuning_key();
-    if (key.empty()) continue;
-    std::vector<std::int64_t> choice = step.kernel->choices().back();
+    const Tunable* tunable = step.kernel->tunable();
+    if (tunable == nullptr) continue;
+    std::vector<std::int64_t> choice = tunable->choices().back();
     if (tuning->entries().size() % 2 == 0) choice.at(2) = 3;
-    tuning->set(key, choice);
+    tuning->set(tunable->tuning_key(), choice);
   }
   return tuning;
 }

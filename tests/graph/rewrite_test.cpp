@@ -1,13 +1,16 @@
 #include <gradmill/gradmill.h>
-#include <gradmill/graph/rewrite.h>
+#include <gradmill/graph/passes/rewrite.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "function_op.h"
 #include "programs.h"
 
 namespace gradmill {
@@ -137,6 +140,47 @@ TEST(Rewrite, EqualNodesAreComputedOnce) {
   EXPECT_EQ(steps(true) + 2, steps(false));
 }
 
+/// y = factor x. Says nothing of its factor.
+class Scale : public FunctionOp {
+ public:
+  explicit Scale(double factor)
+      : FunctionOp(each([factor](double x) { return factor * x; }), nullptr), factor_(factor) {}
+  std::string_view name() const override { return "scale"; }
+
+ protected:
+  double factor_;
+};
+
+class ScaleWithAttributes final : public Scale {
+ public:
+  using Scale::Scale;
+  std::optional<std::string> attributes() const override { return cat("factor=", factor_); }
+};
+
+template <class Op>
+std::size_t steps_of_scales(double first, double second) {
+  Graph graph;
+  const Value x = graph.input("x", {2});
+  const Value a = graph.add(std::make_shared<Op>(first), {x})[0];
+  const Value b = graph.add(std::make_shared<Op>(second), {x})[0];
+  const std::vector<float> data = {1, -4};
+  Session session(graph, {.fetches = {a, b}, .threads = 1});
+  session.run({{x, data}});
+  EXPECT_EQ(session.view(a).template as<float>()[1], -4 * first);
+  EXPECT_EQ(session.view(b).template as<float>()[1], -4 * second);
+  return session.plan().steps.size();
+}
+
+TEST(Rewrite, AnOpThatSaysNothingOfItsAttributesIsNeverMerged) {
+  EXPECT_EQ(steps_of_scales<Scale>(2, 3), 2U);
+  EXPECT_EQ(steps_of_scales<Scale>(2, 2), 2U);
+}
+
+TEST(Rewrite, AnOpThatSaysItsAttributesIsMergedWhereTheyAreEqual) {
+  EXPECT_EQ(steps_of_scales<ScaleWithAttributes>(2, 3), 2U);
+  EXPECT_EQ(steps_of_scales<ScaleWithAttributes>(2, 2), 1U);
+}
+
 TEST(Rewrite, AttributesThatDifferInTheLastDigitAreNotMerged) {
   Graph graph;
   const Value x = graph.input("x", {2, 4}, DType::f64);
@@ -176,6 +220,23 @@ TEST(Rewrite, DeadNodesAreDropped) {
   };
   EXPECT_EQ(steps(true), 1U);
   EXPECT_EQ(steps(false), 3U);
+}
+
+TEST(Rewrite, FollowsRootsAndInputsByNumber) {
+  Graph graph;
+  const Value dead = graph.input("dead", {2});
+  const Value first = graph.input("first", {2});
+  const Value second = graph.input("second", {2});
+  exp(dead);
+  Ends ends{.roots = {tanh(second), tanh(second) + first}, .inputs = {dead, first, second}};
+  rewrite(graph, ends, {});
+  EXPECT_FALSE(ends.inputs[0]);
+  EXPECT_EQ(ends.inputs[1].name(), "first");
+  EXPECT_EQ(ends.inputs[2].name(), "second");
+  EXPECT_EQ(ends.roots[0].name(), "tanh");
+  const Node& sum = graph.nodes()[static_cast<std::size_t>(ends.roots[1].node())];
+  EXPECT_EQ(sum.inputs[0].node, ends.roots[0].node()) << "merged";
+  EXPECT_EQ(sum.inputs[1].node, ends.inputs[1].node());
 }
 
 TEST(Rewrite, ADeadInputNeedsNoFeed) {

@@ -174,7 +174,7 @@ TEST(SplitSums, OfSeveralProductsAreTheGradient) {
     const auto key = [&] {
       const Session session(graph, {.fetches = {da}, .threads = 1});
       EXPECT_EQ(session.plan().steps.size(), 1U);
-      return session.plan().steps.at(0).kernel->tuning_key();
+      return session.plan().steps.at(0).kernel->tunable()->tuning_key();
     }();
     for (const auto& [asked, parts] : std::initializer_list<std::pair<int, int>>{
              {2, 2}, {3, 3}, {5, 5}, {6, 10}, {10, 10}, {11, 15}, {100, 100}}) {

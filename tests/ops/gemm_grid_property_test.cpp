@@ -83,8 +83,8 @@ TEST(GemmGridProperty, SoHasEveryChoiceThatTuningTries) {
   holds([] {
     const Gemm gemm = drawn_gemm();
     const auto kernel = make_gemm(gemm, {});
-    for (const auto& choice : kernel->choices()) {
-      require_many_tiles(gemm, *kernel->with_choice(choice));
+    for (const auto& choice : kernel->tunable()->choices()) {
+      require_many_tiles(gemm, *kernel->tunable()->with_choice(choice));
     }
   });
 }
@@ -93,8 +93,8 @@ TEST(GemmGridProperty, AProductIsOneOfItsOwnChoices) {
   holds([] {
     const Gemm gemm = drawn_gemm();
     const auto kernel = make_gemm(gemm, {});
-    const auto choices = kernel->choices();
-    const auto again = kernel->with_choice(choices.at(0));
+    const auto choices = kernel->tunable()->choices();
+    const auto again = kernel->tunable()->with_choice(choices.at(0));
     if (again->description() != kernel->description()) {
       RC_FAIL(cat(kernel->description(), " became ", again->description()));
     }

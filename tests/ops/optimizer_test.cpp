@@ -12,6 +12,7 @@
 namespace gradmill {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 // The rules of torch.optim, one number at a time, in double precision.
@@ -141,6 +142,49 @@ TEST(Optimizers, GiveTheSameBitsOnAnyNumberOfThreads) {
       EXPECT_EQ(one, trained_bytes(optimizer, 4, dtype));
     }
   }
+}
+
+TEST(UpdateInputs, AreThoseThatTheOptimizerAndTheFormAskFor) {
+  const UpdateInputs none = std::shared_ptr<const Optimizer>(SGD{})->inputs({});
+  EXPECT_EQ(none.size, 2);
+  EXPECT_EQ(none.count, -1);
+  EXPECT_EQ(none.accumulator, -1);
+  EXPECT_EQ(none.scale, -1);
+  EXPECT_THAT(none.written(), ElementsAre(0));
+
+  const UpdateInputs scaled =
+      std::shared_ptr<const Optimizer>(SGD{.momentum = 0.9})->inputs({.scaled = true});
+  EXPECT_EQ(scaled.size, 4);
+  EXPECT_EQ(scaled.scale, 3);
+  EXPECT_THAT(scaled.written(), ElementsAre(0, 2));
+
+  const UpdateInputs all =
+      std::shared_ptr<const Optimizer>(AdamW{})->inputs({.accumulates = true, .scaled = true});
+  EXPECT_EQ(all.size, 7);
+  EXPECT_EQ(all.state, 2);
+  EXPECT_EQ(all.count, 4);
+  EXPECT_EQ(all.accumulator, 5);
+  EXPECT_EQ(all.scale, 6);
+  EXPECT_THAT(all.written(), ElementsAre(0, 2, 3, 5));
+}
+
+TEST(UpdateInputs, FollowOtherInputsWhereTheGradientIsComputedFromThose) {
+  const UpdateInputs behind = UpdateInputs(2, true, {.accumulates = true}).without_gradient(3);
+  EXPECT_EQ(behind.size, 8);
+  EXPECT_EQ(behind.parameter, 3);
+  EXPECT_EQ(behind.gradient, -1);
+  EXPECT_EQ(behind.state, 4);
+  EXPECT_EQ(behind.count, 6);
+  EXPECT_EQ(behind.accumulator, 7);
+  EXPECT_EQ(behind.scale, -1);
+  EXPECT_THAT(behind.written(), ElementsAre(3, 4, 5, 7));
+}
+
+TEST(Optimizers, RefuseParametersThatAreNotFloating) {
+  const Type type{DType::i64, {2}};
+  const std::vector<Type> inputs = {type, type};
+  const auto update = std::shared_ptr<const Optimizer>(SGD{})->update({});
+  EXPECT_THAT(error_of([&] { update->infer(inputs); }), HasSubstr("i64"));
 }
 
 TEST(Optimizers, RefuseOptionsOutOfRange) {

@@ -40,9 +40,10 @@ struct Network {
 std::map<std::string, std::string> descriptions(const Plan& plan) {
   std::map<std::string, std::string> result;
   for (const PlanStep& step : plan.steps) {
-    const std::string key = step.kernel->tuning_key();
+    const Tunable* tunable = step.kernel->tunable();
+    if (tunable == nullptr) continue;
     // Of one key there may be several, with different epilogues.
-    if (!key.empty()) result[cat(key, " for ", step.name)] = step.kernel->description();
+    result[cat(tunable->tuning_key(), " for ", step.name)] = step.kernel->description();
   }
   return result;
 }
@@ -61,11 +62,12 @@ TEST(Tune, FindsAChoiceForEveryKey) {
   });
   std::map<std::string, int> expected;
   for (const PlanStep& step : session.plan().steps) {
-    const std::string key = step.kernel->tuning_key();
-    if (key.empty()) continue;
+    const Tunable* tunable = step.kernel->tunable();
+    if (tunable == nullptr) continue;
+    const std::string key = tunable->tuning_key();
     expected[key] = 1;
     ASSERT_NE(tuning.find(key), nullptr) << key;
-    EXPECT_THAT(step.kernel->choices(), Contains(*tuning.find(key))) << key;
+    EXPECT_THAT(tunable->choices(), Contains(*tuning.find(key))) << key;
   }
   EXPECT_EQ(expected.size(), 3U) << "x W^T and dW of both layers, and dx of one";
   EXPECT_EQ(reported, expected) << "each once";
@@ -84,11 +86,12 @@ TEST(Tune, ItsResultCompilesToAPlanWithTheChoices) {
   for (const auto& used : {tuning, loaded}) {
     const Session session = network.session(used);
     for (const PlanStep& step : session.plan().steps) {
-      const std::string key = step.kernel->tuning_key();
-      if (key.empty()) continue;
-      const auto choice = step.kernel->choices().at(0);
+      const Tunable* tunable = step.kernel->tunable();
+      if (tunable == nullptr) continue;
+      const std::string key = tunable->tuning_key();
+      const auto choice = tunable->choices().at(0);
       EXPECT_EQ(choice, *used->find(key)) << "a kernel's first choice is its own";
-      EXPECT_EQ(step.kernel->description(), step.kernel->with_choice(choice)->description());
+      EXPECT_EQ(step.kernel->description(), tunable->with_choice(choice)->description());
       // The grid is the first part of the description, which ends with the epilogue.
       const std::string& text = after.at(key);
       EXPECT_THAT(step.kernel->description(), HasSubstr(text.substr(0, text.find(", then"))));
@@ -172,15 +175,11 @@ TEST(Tune, ChoicesThatDoNotFitTheProductAreRefused) {
   }
 }
 
-TEST(Tune, KernelsWithoutChoicesSaySo) {
+TEST(Tune, LeavesKernelsWithoutChoicesAlone) {
   Graph graph;
   const Value x = graph.input("x", {4});
   const Session session(graph, {.fetches = {tanh(x)}, .threads = 1});
-  const Kernel& kernel = *session.plan().steps.front().kernel;
-  EXPECT_EQ(kernel.tuning_key(), "");
-  EXPECT_TRUE(kernel.choices().empty());
-  EXPECT_THAT(error_of([&] { static_cast<void>(kernel.with_choice({1})); }),
-              HasSubstr("has no choices"));
+  EXPECT_EQ(session.plan().steps.front().kernel->tunable(), nullptr);
   EXPECT_TRUE(tune(session.plan()).entries().empty());
 }
 

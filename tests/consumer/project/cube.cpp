@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ class CubeKernel final : public gradmill::Kernel {
 class Cube : public gradmill::Op {
  public:
   std::string_view name() const override { return "cube"; }
+  std::optional<std::string> attributes() const override { return ""; }  // it has no options
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     gradmill::check(inputs.size() == 1 && gradmill::is_floating(inputs[0].dtype),
