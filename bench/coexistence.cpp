@@ -1,9 +1,9 @@
-// What a session keeps of its speed beside others on the same cores: usage: coexistence [THREADS
-// [SECONDS [ROUNDS]]]
+// How much of its speed a session keeps beside other work on the same cores.
+// Usage: coexistence [THREADS [SECONDS [ROUNDS]]]
 //
-// Trains `mlp` alone, in two processes at once, beside a busy OpenMP loop and beside a busy oneTBB
-// loop of the same process, each on every core; in turns, every measurement in a process of its
-// own. Prints medians of the shares of the lone throughput.
+// Trains `mlp` alone, in two processes at once, beside a busy OpenMP loop of the same process, and
+// beside a busy oneTBB loop of it, each on every core. The measurements take turns, each in a
+// process of its own. Prints the throughput as a share of that alone, medians over the rounds.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,11 +32,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Steps a second.
+/// Steps per second.
 double train(int threads, double seconds) {
   const auto workload = make_workload("mlp");
   SessionOptions options = workload->options;
@@ -44,18 +44,18 @@ double train(int threads, double seconds) {
   Session session(workload->graph, options);
   std::size_t i = 0;
   const auto steps_in = [&](double limit) {
-    const auto begin = Clock::now();
+    const auto start = Clock::now();
     const std::size_t first = i;
-    while (seconds_since(begin) < limit) {
+    while (seconds_since(start) < limit) {
       session.run(workload->batches[i++ % workload->batches.size()]);
     }
-    return static_cast<double>(i - first) / seconds_since(begin);
+    return static_cast<double>(i - first) / seconds_since(start);
   };
   steps_in(seconds / 4);
   return steps_in(seconds);
 }
 
-/// Work of about a tenth of a millisecond that needs no memory.
+/// Work of about 0.1 ms that needs no memory.
 void be_busy() {
   volatile double x = 1;
   for (int i = 0; i < 50000; ++i) x = x * 1.0000001;
@@ -84,7 +84,7 @@ void onetbb_loop(int cores, const std::atomic<bool>& over) {
   while (!over) tbb::parallel_for(0, 32 * cores, [](int) { be_busy(); });
 }
 
-/// `count` processes that run `work` at once; what each of them found.
+/// Runs `work` in `count` processes at once; returns the result of each.
 std::vector<double> in_processes(int count, const std::function<double()>& work) {
   std::vector<int> ends;
   for (int i = 0; i < count; ++i) {
@@ -112,11 +112,11 @@ std::vector<double> in_processes(int count, const std::function<double()>& work)
   return results;
 }
 
-void print(const char* what, std::vector<double> shares, double least) {
+void print(const char* what, std::vector<double> shares, double target) {
   std::ranges::sort(shares);
   std::printf("%-36s %5.1f %%  (%.1f to %.1f)  target >= %.0f %%\n", what,
               100 * shares[shares.size() / 2], 100 * shares.front(), 100 * shares.back(),
-              100 * least);
+              100 * target);
 }
 
 int run(int threads, double seconds, int rounds) {
@@ -149,7 +149,7 @@ int run(int threads, double seconds, int rounds) {
 }  // namespace gradmill::bench
 
 int main(int argc, char** argv) {
-  // Read when the OpenMP library is loaded: its idle threads are to be busy as well.
+  // Its idle threads should be busy as well, which the OpenMP library decides when it is loaded.
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) {
     setenv("OMP_WAIT_POLICY", "active", 1);
     setenv("GOMP_SPINCOUNT", "infinite", 1);

@@ -1,6 +1,6 @@
-// Loss and the gradient of the logits: fused, and composed of ops that each pass over [B, C]. GB/s
-// count the logits once and the gradient once; planned_bytes is what the plan takes besides
-// the logits, the gradient among it.
+// The loss and the gradient of the logits: fused, and composed of ops that each pass over [B, C].
+// GB/s count the logits once and the gradient once; planned_bytes is what the plan takes besides
+// the logits, including the gradient.
 
 #include "program.h"
 
@@ -13,7 +13,7 @@ Value fused(Program& program, Value logits) {
   return cross_entropy(logits, program.labels(logits.shape()[0], logits.shape()[1]));
 }
 
-// The way of a program without the op: one_hot is fed.
+// What a program without the op would do; one_hot is fed.
 Value picked(Value log_p, Value one_hot) { return neg(mean(sum(log_p * one_hot, {1}))); }
 
 Value log_of_softmax(Program& program, Value logits) {

@@ -1,4 +1,4 @@
-// The executor alone, on plans whose kernels do nothing: nanoseconds a node, serially and on the
+// The executor alone, on plans whose kernels do nothing: nanoseconds per node, serially and on the
 // flow graph.
 
 #include <benchmark/benchmark.h>
@@ -24,7 +24,7 @@ class EmptyKernel : public Kernel {
   std::int64_t tiles_;
 };
 
-/// Steps without buffers; a builder adds the edges.
+/// Steps without buffers; the caller adds the edges.
 Plan empty_plan(int steps, std::int64_t tiles = 1) {
   Plan plan;
   const auto kernel = std::make_shared<EmptyKernel>(tiles);

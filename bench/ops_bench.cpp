@@ -63,7 +63,7 @@ void linear_loss(benchmark::State& state, std::int64_t rows, std::int64_t featur
   report_flops(state, 6.0 * static_cast<double>(rows * features * classes));
 }
 
-// The gradient of `op` for all of its inputs, x and two of its last axis's size, upstream included.
+// The gradient of `op` for all of its inputs: x and two vectors of the size of its last axis.
 void backward(benchmark::State& state, const Shape& shape,
               const std::function<Value(std::span<const Value>)>& op) {
   Program program;
@@ -75,7 +75,7 @@ void backward(benchmark::State& state, const Shape& shape,
   report_bytes(state, 4.0 * 3 * static_cast<double>(shape.elements()));
 }
 
-// Bytes are those of the rows looked up, or of the whole gradient and what is added to it.
+// Bytes are those of the rows that are looked up, or of the whole gradient and what is added to it.
 void lookup(benchmark::State& state, std::int64_t count, const Shape& table, bool backward) {
   Program program;
   const Value weight = program.input(table);

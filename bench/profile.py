@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Where the busy time of a training step goes: usage: profile.py [--gradmill PROGRAM]
-[--threads N] [--seconds S] [NAME ...]
+"""Where the busy time of a training step goes.
 
-Samples `gradmill bench --measure NAME` with perf (cpu-clock) once it is past its set-up, and
-prints, of the samples that were not waiting, how many were in kernels and how many outside, and by
-what; waiting is given apart. NAME: mlp and mlp-wide by default.
+Usage: profile.py [--gradmill PROGRAM] [--threads N] [--seconds S] [NAME ...]
 
-A sample goes by the function it is in and the functions around it in the operating system:
+Samples `gradmill bench --measure NAME` with perf (cpu-clock) after its set-up. Of the samples that
+were not waiting, it prints how many were in kernels and how many outside, by function; waiting is
+reported separately. NAME: mlp and mlp-wide by default.
+
+A sample is classified by its function and, in the operating system, by the functions around it:
   kernel   our kernels, oneDNN with the code it generates, copying and clearing of memory
   waiting  sched_yield, waiting for a futex, and those functions of oneTBB which hold a `pause`.
-           Among these is its dispatch loop, whose own share is small: a few hundred ns a task.
+           Its dispatch loop is one of these; its own share is small, a few hundred ns per task.
   outside  all else: the executor, the rest of oneTBB, libc, page faults and other system calls.
 """
 

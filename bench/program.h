@@ -10,7 +10,7 @@
 
 namespace gradmill {
 
-/// A graph of a few ops, its inputs filled with random numbers and its results fetched.
+/// A graph of a few ops whose inputs are random and whose results are fetched.
 class Program {
  public:
   Value input(const Shape& shape) {
@@ -50,7 +50,7 @@ class Program {
   std::vector<Feed> feeds_;
 };
 
-/// Registers a benchmark that takes the thread count as its range, with 1 and 2 threads.
+/// Registers a benchmark with 1 and with 2 threads; the thread count is its range.
 template <class... Arguments>
 void declare(const char* name, Arguments... arguments) {
   benchmark::RegisterBenchmark(name, arguments...)

@@ -1,4 +1,5 @@
-// What tracing costs a training step: sessions that differ in nothing else, run in short turns.
+// What tracing costs per training step, from sessions that are otherwise equal and run in short
+// turns.
 //
 //   trace_cost [WORKLOAD [THREADS [SECONDS]]]
 
@@ -29,8 +30,9 @@ constexpr int kWarmSteps = 5;
 struct Way {
   std::string name;
   std::unique_ptr<Session> session;
-  std::vector<double> ms = {};        // of all steps
-  std::vector<double> relative = {};  // a turn's median, to that of the first way in that turn
+  std::vector<double> ms = {};  // of all steps
+  std::vector<double> relative =
+      {};  // a turn's median, over that of the first way in the same turn
 };
 
 int run(const std::string& name, int threads, double seconds) {
@@ -60,9 +62,9 @@ int run(const std::string& name, int threads, double seconds) {
   const auto turn = [&](Way& way, int steps) {
     std::vector<double> ms;
     for (int i = 0; i < steps; ++i) {
-      const auto begin = Clock::now();
+      const auto start = Clock::now();
       way.session->run(workload->batches[step++ % workload->batches.size()]);
-      ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+      ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
     }
     way.ms.insert(way.ms.end(), ms.begin(), ms.end());
     return median(ms);
@@ -70,9 +72,9 @@ int run(const std::string& name, int threads, double seconds) {
   for (Way& way : ways) turn(way, kWarmSteps);
   const int steps = std::max(1, static_cast<int>(kTurnMs / median(ways[0].ms)));
   for (Way& way : ways) way.ms.clear();
-  const auto begin = Clock::now();
-  // Each turn in another order, so that none always follows the same.
-  for (std::size_t round = 0; Clock::now() - begin < std::chrono::duration<double>(seconds);
+  const auto start = Clock::now();
+  // Each turn has another order, so that no way always follows the same other one.
+  for (std::size_t round = 0; Clock::now() - start < std::chrono::duration<double>(seconds);
        ++round) {
     std::vector<double> medians(ways.size());
     for (std::size_t i = 0; i < ways.size(); ++i) {
@@ -83,8 +85,7 @@ int run(const std::string& name, int threads, double seconds) {
       ways[i].relative.push_back(medians[i] / medians[0]);
   }
   std::printf("%s, %d threads, %zu turns of %d steps\n%-18s %10s  %s\n", name.c_str(), threads,
-              ways[0].relative.size(), steps, "tracing", "median ms",
-              "to off, median of the turns'");
+              ways[0].relative.size(), steps, "tracing", "median ms", "over off, median of turns");
   for (const Way& way : ways) {
     std::printf("%-18s %10.4f  %.4f\n", way.name.c_str(), median(way.ms), median(way.relative));
   }

@@ -121,9 +121,9 @@ class Backward {
   }
 
   Graph& graph_;
-  std::vector<bool> depends_;        // one a node: a wanted value flows into it
-  std::vector<std::size_t> places_;  // one a node up to the last, and the end: its first value's
-  std::vector<bool> wanted_;         // one a value
+  std::vector<bool> depends_;        // one per node: a wanted value flows into it
+  std::vector<std::size_t> places_;  // one per node up to the last, and the end: its first value's
+  std::vector<bool> wanted_;         // one per value
   std::vector<ShortList<Value, 2>> contributions_;  // likewise
   int last_ = -1;
 };

@@ -9,6 +9,7 @@
 #include <gradmill/graph/gradcheck/clone.h>
 #include <gradmill/graph/gradcheck/tensor_check.h>
 #include <gradmill/graph/initializer.h>
+#include <gradmill/graph/parameters/store.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/support/index.h>
 
@@ -77,13 +78,10 @@ std::vector<Value> choose(const Graph& graph, const Value& value, GradcheckRepor
 }
 
 std::vector<double> doubles(const Type& type, const void* data) {
-  const TensorView view{type, data};
-  if (type.dtype == DType::f64) {
-    const auto values = view.as<double>();
-    return {values.begin(), values.end()};
-  }
-  const auto values = view.as<float>();
-  return {values.begin(), values.end()};
+  return visit_floating(type.dtype, [&](auto element) {
+    const auto values = TensorView{type, data}.as<decltype(element)>();
+    return std::vector<double>(values.begin(), values.end());
+  });
 }
 
 // The copy of the graph, and the memory of its parameters and inputs.
@@ -102,7 +100,7 @@ class Point {
     const auto source = options.parameters != nullptr
                             ? options.parameters
                             : std::make_shared<Parameters>(graph_, options.seed);
-    const std::shared_lock lock(source->mutex());
+    const std::shared_lock lock(source->store().mutex);
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
       const Node& node = graph_.nodes()[i];
       if (node.kind != NodeKind::parameter || clone_.nodes[i] < 0) continue;
@@ -151,7 +149,7 @@ class Point {
  private:
   std::span<double> memory(const std::string& parameter) {
     // The parameters are this check's own, so no session runs with them while they are written.
-    return {static_cast<double*>(parameters_->address(parameter)),
+    return {static_cast<double*>(parameters_->store().address(parameter)),
             static_cast<std::size_t>(parameters_->view(parameter).type.shape.elements())};
   }
 
@@ -174,7 +172,7 @@ class Point {
   const Graph& graph_;
   Clone clone_;
   std::shared_ptr<Parameters> parameters_;
-  std::vector<std::vector<double>> inputs_;  // one a node of the given graph
+  std::vector<std::vector<double>> inputs_;  // one per node of the given graph
   std::vector<Feed> feeds_;
 };
 
@@ -247,7 +245,8 @@ GradcheckReport run(const Graph& graph, const Value& value, std::span<const Feed
     const auto result = backward.view(results[i]).as<double>();
     std::vector<double> gradient(result.begin(), result.end());
     for (double& slope : gradient) slope /= scale;
-    TensorCheck check_of(report.tensors[i], point.memory(wrt[i]), gradient, probe, options);
+    TensorCheck check_of(report.tensors[i], point.memory(wrt[i]), gradient, probe,
+                         {options.eps, options.atol, options.rtol, options.samples, options.seed});
     if (elements <= options.max_elements) {
       check_of.all();
     } else {

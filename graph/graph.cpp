@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include <gradmill/runtime/error.h>
@@ -11,25 +12,20 @@
 namespace gradmill {
 namespace {
 
-template <class T>
-std::vector<std::byte> filled(T value, std::int64_t count) {
-  std::vector<std::byte> bytes(static_cast<std::size_t>(count) * sizeof(T));
-  for (std::size_t at = 0; at < bytes.size(); at += sizeof(T)) {
-    std::memcpy(bytes.data() + at, &value, sizeof(T));
-  }
-  return bytes;
-}
-
 std::vector<std::byte> filled(double value, const Type& type) {
-  const std::int64_t count = type.shape.elements();
-  switch (type.dtype) {
-    case DType::f32: return filled(static_cast<float>(value), count);
-    case DType::f64: return filled(value, count);
-    case DType::i64: break;
-  }
-  check(std::nearbyint(value) == value && std::abs(value) < 9.2e18,
-        "constant: an i64 constant needs a whole number, got ", value);
-  return filled(static_cast<std::int64_t>(value), count);
+  return visit_dtype(type.dtype, [&](auto element) {
+    using T = decltype(element);
+    if constexpr (std::is_integral_v<T>) {
+      check(std::nearbyint(value) == value && std::abs(value) < 9.2e18, "constant: an ",
+            to_string(type.dtype), " constant needs a whole number, got ", value);
+    }
+    const T converted = static_cast<T>(value);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(type.shape.elements()) * sizeof(T));
+    for (std::size_t at = 0; at < bytes.size(); at += sizeof(T)) {
+      std::memcpy(bytes.data() + at, &converted, sizeof(T));
+    }
+    return bytes;
+  });
 }
 
 bool is_source(const Node& node) {

@@ -16,21 +16,16 @@ std::uint64_t hash(std::string_view text) {
   return h;
 }
 
-template <class T, class Draw>
-void write(void* data, std::int64_t count, const Draw& draw) {
-  T* out = static_cast<T*>(data);
-  for (std::int64_t i = 0; i < count; ++i) {
-    out[i] = static_cast<T>(draw(static_cast<std::uint64_t>(i)));
-  }
-}
-
 template <class Draw>
 void write(const Type& type, void* data, const Draw& draw) {
-  if (type.dtype == DType::f32) {
-    write<float>(data, type.shape.elements(), draw);
-  } else {
-    write<double>(data, type.shape.elements(), draw);
-  }
+  visit_floating(type.dtype, [&](auto element) {
+    using T = decltype(element);
+    T* out = static_cast<T*>(data);
+    const std::int64_t count = type.shape.elements();
+    for (std::int64_t i = 0; i < count; ++i) {
+      out[i] = static_cast<T>(draw(static_cast<std::uint64_t>(i)));
+    }
+  });
 }
 
 }  // namespace

@@ -1,24 +1,20 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <gradmill/graph/graph.h>
-#include <gradmill/runtime/safetensors.h>
-#include <gradmill/runtime/support/arena.h>
 #include <gradmill/runtime/tensor.h>
 
 namespace gradmill {
+
+struct ParameterStore;
 
 /// Named parameters and their optimizer state, shared by the sessions that train, evaluate and
 /// infer with them. Sessions running at the same time take turns when one of them trains. The
@@ -46,7 +42,7 @@ class GRADMILL_API Parameters {
   }
 
   /// Updates done so far, over all sessions that share these parameters.
-  std::uint64_t step() const { return step_; }
+  std::uint64_t step() const;
 
   /// Writes all parameters as safetensors, atomically (beside, sync, rename). `metadata` goes into
   /// the file's `__metadata__`. Throws Failure when the file cannot be written; what was there
@@ -64,41 +60,14 @@ class GRADMILL_API Parameters {
   /// the state starts again from zero.
   void load(const std::string& path);
 
-  // Used by sessions.
-
-  /// Where a variable lives; null when there is none of that name.
-  void* address(std::string_view name) const;
-  /// Adds a zeroed optimizer state unless it is there. Throws Error when it is there with another
-  /// type.
-  void ensure_state(const std::string& name, const Type& type);
-  void count_step() { ++step_; }
-  std::shared_mutex& mutex() const { return mutex_; }
+  /// Internal: what sessions work on.
+  ParameterStore& store() const { return *store_; }
 
  private:
-  struct Variable {
-    Type type;
-    Arena bytes;
-  };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view name) const {
-      return std::hash<std::string_view>()(name);
-    }
-  };
-  // A session asks for each name several times.
-  using Variables = std::unordered_map<std::string, Variable, Hash, std::equal_to<>>;
-
-  static std::map<std::string_view, const Variable*> in_order(const Variables& variables);
   void assign_bytes(std::string_view name, DType dtype, std::span<const std::byte> bytes);
-  const Variable& at(std::string_view name) const;
-  std::vector<NamedTensor> tensors() const;
-  void load_state(const SafetensorsFile& file);
 
   std::vector<std::string> names_;
-  Variables variables_;
-  Variables state_;
-  std::atomic<std::uint64_t> step_ = 0;
-  mutable std::shared_mutex mutex_;
+  std::unique_ptr<ParameterStore> store_;
 };
 
 }  // namespace gradmill

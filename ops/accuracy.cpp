@@ -5,6 +5,8 @@
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/cross_entropy/labels.h>
 #include <gradmill/ops/elementwise/elementwise.h>
+#include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/stages.h>
 
 namespace gradmill {
 namespace {
@@ -18,47 +20,49 @@ std::int64_t argmax(const T* z, std::int64_t n) {
   return best;
 }
 
-constexpr std::int64_t kElements = 16384;  // a tile, about
+constexpr std::int64_t kElements = 16384;  // per tile, about
 
 template <class T>
-class AccuracyKernel : public Kernel {
+class AccuracyKernel final : public StagedKernel<AccuracyKernel<T>> {
  public:
   AccuracyKernel(const Shape& logits, std::string_view name)
       : labels_({logits[0]}),
         classes_(logits[1]),
         tiles_{logits[0], std::max<std::int64_t>(1, kElements / logits[1])},
-        name_(name) {}
-
-  int phases() const override { return 2; }
-  std::int64_t tiles(int phase) const override { return phase == 0 ? tiles_.count() : 1; }
-  std::size_t workspace_bytes() const override {
-    return static_cast<std::size_t>(tiles_.count()) * sizeof(std::int64_t);
+        hits_(workspace_.add<std::int64_t>(tiles_.count())),
+        name_(name) {
+    this->add_stage(tiles_.count(), &AccuracyKernel::count);
+    this->add_stage(1, &AccuracyKernel::divide);
   }
 
-  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
-    auto* counts = run.workspace<std::int64_t>();
-    std::int64_t hits = 0;
-    if (phase == 0) {
-      const auto* labels = run.input<std::int64_t>(1);
-      for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
-        check_label("accuracy", name_, labels[row], row, labels_, classes_);
-        hits += argmax(run.input<T>(0) + row * classes_, classes_) == labels[row] ? 1 : 0;
-      }
-      counts[tile] = hits;
-      return;
-    }
-    for (std::int64_t i = 0; i < tiles_.count(); ++i) hits += counts[i];
-    *run.output<T>(0) = static_cast<T>(static_cast<double>(hits) / static_cast<double>(tiles_.n));
-  }
-
+  std::size_t workspace_bytes() const override { return workspace_.bytes(); }
   std::string description() const override {
     return cat("argmax by rows, ", tiles_.count(), " tiles of ", tiles_.grain);
   }
 
  private:
+  void count(std::int64_t tile, const KernelRun& run) const {
+    const auto* labels = run.input<std::int64_t>(1);
+    std::int64_t hits = 0;
+    for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
+      check_label("accuracy", name_, labels[row], row, labels_, classes_);
+      hits += argmax(run.input<T>(0) + row * classes_, classes_) == labels[row] ? 1 : 0;
+    }
+    hits_.in(run.workspace<std::byte>())[tile] = hits;
+  }
+
+  void divide(std::int64_t /*tile*/, const KernelRun& run) const {
+    const std::int64_t* hits = hits_.in(run.workspace<std::byte>());
+    std::int64_t sum = 0;
+    for (std::int64_t i = 0; i < tiles_.count(); ++i) sum += hits[i];
+    *run.output<T>(0) = static_cast<T>(static_cast<double>(sum) / static_cast<double>(tiles_.n));
+  }
+
   Shape labels_;
   std::int64_t classes_;
   FlatTiles tiles_;  // of rows
+  BlockLayout workspace_;
+  BlockPart<std::int64_t> hits_;  // one number per tile
   std::string name_;
 };
 
@@ -85,10 +89,9 @@ class Accuracy final : public Op {
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& logits = context.inputs[0];
-    if (logits.dtype == DType::f32) {
-      return std::make_unique<AccuracyKernel<float>>(logits.shape, context.name);
-    }
-    return std::make_unique<AccuracyKernel<double>>(logits.shape, context.name);
+    return visit_floating(logits.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+      return std::make_unique<AccuracyKernel<decltype(element)>>(logits.shape, context.name);
+    });
   }
 };
 

@@ -2,31 +2,97 @@
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/math.h>
+#include <gradmill/ops/simd/targets.h>
 
+// Highway needs this order.
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradmill/ops/activation.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <gradmill/ops/elementwise/activation-inl.h>
+#include <gradmill/ops/elementwise/rows-inl.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace gradmill::HWY_NAMESPACE {
+namespace {
+
+UnaryRows relu_rows() {
+  return unary_rows([](auto d, auto x)
+                        HWY_ATTR { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x); });
+}
+
+BinaryRows relu_backward_rows() {
+  return binary_rows([](auto d, auto dy, auto y)
+                         HWY_ATTR { return hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), dy); });
+}
+
+UnaryRows gelu_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return hn::Mul(x, normal_of(d, x).below); });
+}
+
+BinaryRows gelu_backward_rows() {
+  return binary_rows([](auto d, auto dy, auto x) HWY_ATTR {
+    return hn::Mul(dy, derivative_of_product(d, x, normal_of(d, x)));
+  });
+}
+
+UnaryRows gelu_tanh_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return hn::Mul(x, normal_by_tanh(d, x).below); });
+}
+
+BinaryRows gelu_tanh_backward_rows() {
+  return binary_rows([](auto d, auto dy, auto x) HWY_ATTR {
+    return hn::Mul(dy, derivative_of_product(d, x, normal_by_tanh(d, x)));
+  });
+}
+
+UnaryRows silu_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return hn::Mul(x, logistic_of(d, x).below); });
+}
+
+BinaryRows silu_backward_rows() {
+  return binary_rows([](auto d, auto dy, auto x) HWY_ATTR {
+    return hn::Mul(dy, derivative_of_product(d, x, logistic_of(d, x)));
+  });
+}
+
+}  // namespace
+}  // namespace gradmill::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace gradmill {
 namespace {
 
+GRADMILL_UNARY(kRelu, relu, .follows_product = true);
+GRADMILL_BINARY(kReluBackward, relu_backward, .follows_product = true);
+GRADMILL_UNARY(kGelu, gelu, .costly = true, .follows_product = true);
+GRADMILL_BINARY(kGeluBackward, gelu_backward, .costly = true, .follows_product = true);
+GRADMILL_UNARY(kGeluTanh, gelu_tanh, .costly = true, .follows_product = true);
+GRADMILL_BINARY(kGeluTanhBackward, gelu_tanh_backward, .costly = true, .follows_product = true);
+GRADMILL_UNARY(kSilu, silu, .costly = true, .follows_product = true);
+GRADMILL_BINARY(kSiluBackward, silu_backward, .costly = true, .follows_product = true);
+
+// dx = y <= 0 ? 0 : dy, in one pass over dy and y.
 class ReluBackward final : public BinaryOp {
  public:
-  ReluBackward() : BinaryOp(Binary::relu_backward) {}
-  std::string_view name() const override { return "relu_backward"; }
+  ReluBackward() : BinaryOp(kReluBackward) {}
   bool differentiable(int input) const override { return input == 0; }
-  std::vector<Type> infer(std::span<const Type> inputs) const override {
-    check(inputs[0].shape == inputs[1].shape, "the gradient's shape ", inputs[0].shape,
-          " must be the result's, ", inputs[1].shape);
-    return BinaryOp::infer(inputs);
-  }
   std::vector<Value> gradient(const GradientContext& context) const override {
-    return {relu_backward(context.upstream[0], context.inputs[1]), Value()};
+    return {add_op(std::make_shared<const ReluBackward>(), {context.upstream[0], context.inputs[1]},
+                   {}),
+            Value()};
   }
 };
 
 class Relu final : public UnaryOp {
  public:
-  Relu() : UnaryOp(Unary::relu) {}
-  std::string_view name() const override { return "relu"; }
+  Relu() : UnaryOp(kRelu) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
-    return {relu_backward(context.upstream[0], context.outputs[0])};
+    return {add_op(std::make_shared<const ReluBackward>(),
+                   {context.upstream[0], context.outputs[0]}, {})};
   }
 };
 
@@ -54,65 +120,67 @@ Value second_of_silu(Value x) {
   return s * (1.0 - s) * (2.0 + x * (1.0 - 2.0 * s));
 }
 
-Value second_derivative(Binary kind, Value x) {
-  if (kind == Binary::gelu_backward) return second_of_gelu(x);
-  if (kind == Binary::gelu_tanh_backward) return second_of_gelu_tanh(x);
-  return second_of_silu(x);
-}
+// What the derivatives of f are: dx = dy f'(x), in one pass over dy and x, and f''(x).
+struct Derivatives {
+  BinaryFunction first;
+  Value (*second)(Value x);
+};
 
-// dx = dy f'(x), in one pass over dy and x.
 class ActivationBackward final : public BinaryOp {
  public:
-  using BinaryOp::BinaryOp;
-  std::string_view name() const override { return to_string(kind()); }
+  explicit ActivationBackward(const Derivatives& derivatives)
+      : BinaryOp(derivatives.first), derivatives_(derivatives) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value u = context.upstream[0];
     const Value dy = context.inputs[0];
     const Value x = context.inputs[1];
     std::vector<Value> result(2);
     if (context.needed[0]) {
-      result[0] = add_op(std::make_shared<const ActivationBackward>(kind()), {u, x}, {});
+      result[0] = add_op(std::make_shared<const ActivationBackward>(derivatives_), {u, x}, {});
     }
-    if (context.needed[1]) result[1] = u * dy * second_derivative(kind(), x);
+    if (context.needed[1]) result[1] = u * dy * derivatives_.second(x);
     return result;
   }
+
+ private:
+  Derivatives derivatives_;
 };
 
 // y = f(x), of which the gradient needs x.
 class Activation final : public UnaryOp {
  public:
-  Activation(Unary kind, Binary backward) : UnaryOp(kind), backward_(backward) {}
-  std::string_view name() const override { return to_string(kind()); }
+  Activation(const UnaryFunction& function, const Derivatives& derivatives)
+      : UnaryOp(function), derivatives_(derivatives) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
-    return {add_op(std::make_shared<const ActivationBackward>(backward_),
+    return {add_op(std::make_shared<const ActivationBackward>(derivatives_),
                    {context.upstream[0], context.inputs[0]}, {})};
   }
 
  private:
-  Binary backward_;
+  Derivatives derivatives_;
 };
+
+Value activate(Value x, const UnaryFunction& function, const Derivatives& derivatives,
+               std::string name) {
+  return add_op(std::make_shared<const Activation>(function, derivatives), {x}, std::move(name));
+}
 
 }  // namespace
 
 Value gelu(Value x, Approximate approximate, std::string name) {
-  const auto op =
-      approximate == Approximate::tanh
-          ? std::make_shared<const Activation>(Unary::gelu_tanh, Binary::gelu_tanh_backward)
-          : std::make_shared<const Activation>(Unary::gelu, Binary::gelu_backward);
-  return add_op(op, {x}, std::move(name));
+  if (approximate == Approximate::tanh) {
+    return activate(x, kGeluTanh, {kGeluTanhBackward, second_of_gelu_tanh}, std::move(name));
+  }
+  return activate(x, kGelu, {kGeluBackward, second_of_gelu}, std::move(name));
 }
 
 Value silu(Value x, std::string name) {
-  return add_op(std::make_shared<const Activation>(Unary::silu, Binary::silu_backward), {x},
-                std::move(name));
+  return activate(x, kSilu, {kSiluBackward, second_of_silu}, std::move(name));
 }
 
 Value relu(Value x, std::string name) {
   return add_op(std::make_shared<const Relu>(), {x}, std::move(name));
 }
 
-Value relu_backward(Value grad, Value y, std::string name) {
-  return add_op(std::make_shared<const ReluBackward>(), {grad, y}, std::move(name));
-}
-
 }  // namespace gradmill
+#endif

@@ -35,9 +35,4 @@ GRADMILL_API Value gelu(Value x, Approximate approximate = Approximate::none,
 /// `gelu`. Throws Error for a dtype that is not floating.
 GRADMILL_API Value silu(Value x, std::string name = {});
 
-// Internal: used by gradients.
-
-/// y <= 0 ? 0 : grad, in one pass: the gradient of `relu` from its result. One shape, one dtype.
-GRADMILL_API Value relu_backward(Value grad, Value y, std::string name = {});
-
 }  // namespace gradmill

@@ -1,14 +1,14 @@
 #include <gradmill/ops/arithmetic.h>
-#include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/elementwise/elementwise.h>
+#include <gradmill/ops/reduce/sum_and_broadcast.h>
 
 namespace gradmill {
 namespace {
 
 class Add final : public BinaryOp {
  public:
-  Add() : BinaryOp(Binary::add) {}
-  std::string_view name() const override { return "add"; }
+  Add() : BinaryOp(kAdd) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     std::vector<Value> result(2);
     for (std::size_t i = 0; i < 2; ++i) {
@@ -22,8 +22,7 @@ class Add final : public BinaryOp {
 
 class Sub final : public BinaryOp {
  public:
-  Sub() : BinaryOp(Binary::sub) {}
-  std::string_view name() const override { return "sub"; }
+  Sub() : BinaryOp(kSub) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value dy = context.upstream[0];
     std::vector<Value> result(2);
@@ -35,8 +34,7 @@ class Sub final : public BinaryOp {
 
 class Mul final : public BinaryOp {
  public:
-  Mul() : BinaryOp(Binary::mul) {}
-  std::string_view name() const override { return "mul"; }
+  Mul() : BinaryOp(kMul) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value dy = context.upstream[0];
     std::vector<Value> result(2);
@@ -51,8 +49,7 @@ class Mul final : public BinaryOp {
 
 class Div final : public BinaryOp {
  public:
-  Div() : BinaryOp(Binary::div) {}
-  std::string_view name() const override { return "div"; }
+  Div() : BinaryOp(kDiv) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value b = context.inputs[1];
     const Value da = context.upstream[0] / b;
@@ -65,8 +62,7 @@ class Div final : public BinaryOp {
 
 class Neg final : public UnaryOp {
  public:
-  Neg() : UnaryOp(Unary::neg) {}
-  std::string_view name() const override { return "neg"; }
+  Neg() : UnaryOp(kNeg) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {neg(context.upstream[0])};
   }

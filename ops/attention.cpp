@@ -21,15 +21,14 @@ struct Settings {
   std::optional<double> scale = {};
 };
 
-// How far it is from a mask's element to the next along each axis of `scores`, 0 where the mask
-// serves every place.
+// The mask's stride along each axis of `scores`, 0 where it is broadcast.
 std::vector<std::int64_t> mask_strides(const Type& mask, const Type& query, const Shape& scores) {
-  const int lacking = scores.rank() - mask.shape.rank();
-  bool fits = mask.dtype == query.dtype && lacking >= 0;
+  const int missing = scores.rank() - mask.shape.rank();
+  bool fits = mask.dtype == query.dtype && missing >= 0;
   std::vector<std::int64_t> strides(static_cast<std::size_t>(scores.rank()));
   std::int64_t stride = 1;
-  for (int axis = scores.rank() - 1; fits && axis >= lacking; --axis) {
-    const std::int64_t size = mask.shape[axis - lacking];
+  for (int axis = scores.rank() - 1; fits && axis >= missing; --axis) {
+    const std::int64_t size = mask.shape[axis - missing];
     fits = size == 1 || size == scores[axis];
     strides[static_cast<std::size_t>(axis)] = size == 1 ? 0 : stride;
     stride *= size;
@@ -129,7 +128,6 @@ class AttentionOp : public Op {
 
  protected:
   const Settings& settings() const { return settings_; }
-  std::size_t own_inputs() const { return settings_.packed ? 1 : settings_.masked ? 4 : 3; }
 
   AttentionProblem problem(std::span<const Type> inputs) const {
     AttentionProblem p = settings_.packed ? packed_problem(settings_, inputs[0])
@@ -162,7 +160,7 @@ class AttentionOp : public Op {
   Settings settings_;
 };
 
-// Further inputs: result, numbers, upstream. Outputs: a gradient each of query, key and value.
+// Further inputs: result, statistics, upstream. Outputs: the gradients of query, key and value.
 class AttentionBackward final : public AttentionOp {
  public:
   using AttentionOp::AttentionOp;
@@ -170,7 +168,8 @@ class AttentionBackward final : public AttentionOp {
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
     const std::vector<Type> saved = results(inputs);
-    const std::span<const Type> further = inputs.subspan(own_inputs());
+    const std::span<const Type> further =
+        inputs.subspan(static_cast<std::size_t>(problem(inputs).own_inputs()));
     check(further[0] == saved[0] && further[1] == saved[1] && further[2] == saved[0],
           "the upstream of ", saved[0], " is ", further[2]);
     const std::ptrdiff_t count = settings().packed ? 1 : 3;

@@ -30,7 +30,7 @@ struct AttentionOptions {
 /// of their own: write the formula with `matmul` and `softmax` where second derivatives are wanted.
 ///
 /// No matrix of L x S is stored: scores exist a block at a time, forward and backward, and beyond
-/// the results there are two numbers a query (m_i and 1 / l_i: exact, where log l_i + m_i would
+/// the results there are two numbers per query (m_i and 1 / l_i: exact, where log l_i + m_i would
 /// lose the digits of large scores) and partial sums of dq. What is_causal hides is not computed.
 ///
 /// A query that sees no key, since its mask is -inf throughout, has the result 0 and the gradient
@@ -53,8 +53,8 @@ struct SelfAttentionOptions {
 
 /// Self-attention of several heads on projections packed as GPT-2 and
 /// `torch.nn.MultiheadAttention` have them: `qkv` is [..., T, 3 W], in each row all of q, then k,
-/// then v, W numbers each, in each of which the heads follow one another, W / num_heads numbers a
-/// head. The result is [..., T, W], the heads side by side: what splitting, transposing to
+/// then v, W numbers each, in each of which the heads follow one another, W / num_heads numbers
+/// per head. The result is [..., T, W], the heads side by side: what splitting, transposing to
 /// [..., num_heads, T, W / num_heads], `scaled_dot_product_attention` and transposing back would
 /// give, without moving anything; the gradient is one tensor like qkv.
 ///

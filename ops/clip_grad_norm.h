@@ -9,7 +9,8 @@
 
 namespace gradmill {
 
-/// `torch.nn.utils.clip_grad_norm_` with norm_type 2: all gradients are multiplied by
+/// Clips by global norm: `torch.nn.utils.clip_grad_norm_` with norm_type 2. All gradients are
+/// multiplied by
 ///   min(1, max_norm / (norm + 1e-6)),  norm = sqrt(sum of the squares of all their elements),
 /// and the norm is of the whole step's gradient where it has several micro-batches. A norm that is
 /// not finite makes what it scales not finite, as with PyTorch's error_if_nonfinite = false.

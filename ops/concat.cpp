@@ -62,10 +62,9 @@ class PartsKernel final : public Kernel {
 std::unique_ptr<Kernel> make_kernel(bool split, const Type& whole, int axis,
                                     std::span<const Type> parts) {
   axis = normalize_axis(axis, whole.shape);
-  if (size_of(whole.dtype) == sizeof(std::uint32_t)) {
-    return std::make_unique<PartsKernel<std::uint32_t>>(split, whole.shape, axis, parts);
-  }
-  return std::make_unique<PartsKernel<std::uint64_t>>(split, whole.shape, axis, parts);
+  return visit_bits(whole.dtype, [&](auto bits) -> std::unique_ptr<Kernel> {
+    return std::make_unique<PartsKernel<decltype(bits)>>(split, whole.shape, axis, parts);
+  });
 }
 
 class Concat final : public Op {

@@ -15,14 +15,14 @@ namespace {
 using Parts = CrossEntropyParts;
 using Settings = CrossEntropySettings;
 
-// [B, d1, ...] of [B, C, d1, ...].
+// [B, d1, ...] for logits [B, C, d1, ...].
 Shape lines_of(const Shape& logits) {
   std::vector<std::int64_t> sizes = logits.sizes();
   sizes.erase(sizes.begin() + 1);
   return Shape(sizes);
 }
 
-// `x`, one number a line, or a scalar, so that it broadcasts over the logits' classes.
+// `x`, a scalar or one number per line, in a shape that broadcasts over the logits' classes.
 Value along_classes(Value x, const Shape& logits) {
   if (x.shape().rank() == 0) return x;
   std::vector<std::int64_t> sizes = logits.sizes();
@@ -30,15 +30,15 @@ Value along_classes(Value x, const Shape& logits) {
   return reshape(x, std::move(sizes));
 }
 
-// `weight` [C] so that it broadcasts over the logits.
+// `weight` [C] in a shape that broadcasts over the logits.
 Value along_lines(Value weight, const Shape& logits) {
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(logits.rank() - 1), 1);
   sizes[0] = logits[1];
   return reshape(weight, std::move(sizes));
 }
 
-// What forward, backward and both have in common. The first inputs are logits, targets and, where
-// there is one, the weight.
+// What the three ops, forward, backward and both in one, have in common. Their first inputs are
+// logits, targets and, where there is one, the weight.
 class CrossEntropyOp : public Op {
  public:
   CrossEntropyOp(Parts parts, const Settings& settings) : parts_(parts), settings_(settings) {}
@@ -71,8 +71,7 @@ class CrossEntropyOp : public Op {
   virtual bool subtract() const { return true; }
 
   Type loss_type(const Type& logits) const {
-    return {logits.dtype,
-            settings_.reduction == Reduction::none ? lines_of(logits.shape) : Shape()};
+    return {logits.dtype, is_reduced(settings_.reduction) ? Shape() : lines_of(logits.shape)};
   }
 
   void check_inputs(std::span<const Type> inputs) const {
@@ -99,13 +98,11 @@ class CrossEntropyOp : public Op {
     check(!settings_.weighted || !context.needed[2], "the weight of the classes has no gradient");
   }
 
-  // (1 - e) w_k g of each line: how much a unit of probability weighs.
+  // (1 - e) w_k g for each line: how much a unit of probability weighs.
   Value target_weight(std::span<const Value> inputs, Value upstream) const {
     const Shape& logits = inputs[0].shape();
-    double factor = 1 - settings_.label_smoothing;
-    if (settings_.reduction == Reduction::mean) {
-      factor /= static_cast<double>(lines_of(logits).elements());
-    }
+    const double factor =
+        (1 - settings_.label_smoothing) / loss_divisor(settings_, lines_of(logits).elements(), {});
     const Value result = along_classes(upstream * factor, logits);
     return settings_.weighted ? result * along_lines(inputs[2], logits) : result;
   }
@@ -133,7 +130,7 @@ class CrossEntropyTrain final : public CrossEntropyOp {
   }
 };
 
-// Further inputs: rest, upstream. Output: the gradient, or its first term p Q g alone.
+// Further inputs: other_terms, upstream. Output: the gradient, or its first term p Q g alone.
 class CrossEntropyBackward final : public CrossEntropyOp {
  public:
   CrossEntropyBackward(const Settings& settings, bool subtract)
@@ -149,7 +146,7 @@ class CrossEntropyBackward final : public CrossEntropyOp {
   // Of y_j = (p_j Q - q_j) g along an upstream u, with P_j = p_j Q g:
   //   dz_k = P_k (u_k - sum_j p_j u_j),   dg = sum_j u_j y_j / g,
   //   dt_k = (1 - e) w_k g (sum_j p_j u_j - u_k).
-  // `rest` is a function of the logits, and part of dz.
+  // `other_terms` is a function of the logits, and part of dz.
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value logits = context.inputs[0];
     const Value u = context.upstream[0];
@@ -177,8 +174,8 @@ class CrossEntropyBackward final : public CrossEntropyOp {
   }
 
   bool differentiable(int input) const override {
-    const int rest = weighted() ? 3 : 2;
-    return input != rest;
+    const int other_terms = weighted() ? 3 : 2;
+    return input != other_terms;
   }
 
   bool in_place(int input, int output, std::span<const Type>) const override {
@@ -194,7 +191,7 @@ class CrossEntropyBackward final : public CrossEntropyOp {
   bool subtract_;
 };
 
-// Outputs: loss, rest.
+// Outputs: loss, other_terms.
 class CrossEntropy final : public CrossEntropyOp {
  public:
   explicit CrossEntropy(const Settings& settings) : CrossEntropyOp(Parts::loss, settings) {}

@@ -4,11 +4,9 @@
 #include <string>
 
 #include <gradmill/graph/value.h>
+#include <gradmill/ops/reduction.h>
 
 namespace gradmill {
-
-/// How a loss over many rows becomes the result: one number a row, their mean, or their sum.
-enum class Reduction : std::uint8_t { none, mean, sum };
 
 struct CrossEntropyOptions {
   Value weight = {};                 ///< of each class, [C], of the logits' dtype; null for ones
@@ -32,17 +30,17 @@ struct CrossEntropyOptions {
 /// The gradient. d(log s + m) / dz_k = exp(z_k - m) / s = p_k, so with Q = sum_j q_j
 ///   dl / dz_k = sum_j q_j (p_k - [j = k]) = p_k Q - q_k,
 /// times g = upstream / divisor: [B, C] like the logits, for a plain label (p - one_hot) g. For
-/// probabilities also dl / dt_k = -w_k (1 - e) log p_k. `weight` has no gradient, and asking for it
-/// is an error; nor have labels.
+/// probabilities also dl / dt_k = -w_k (1 - e) log p_k. `weight` and labels have no gradient, and
+/// asking for that of `weight` is an error.
 ///
 /// Why it is one op: log(softmax(z)) is -inf once a p underflows (f32: 104 below the largest) and
 /// loses digits long before, while log s + m - z_label is exact for finite logits of any size; and
 /// softmax, one-hot, log, product and mean would each be a pass over [B, C]. Here, loss and
 /// gradient of a training step are one node that reads the logits once and writes the gradient
-/// once, over the logits where nothing else reads them. Otherwise one number a row is kept for the
-/// backward pass. Small losses keep their digits: where the label's logit is the largest, the loss
-/// is log1p of the other terms' sum and the gradient at the label is made of the same sum, not of
-/// p - 1.
+/// once, over the logits where nothing else reads them. Otherwise one number per row is kept for
+/// the backward pass. Small losses keep their digits: where the label's logit is the largest, the
+/// loss is log1p of the other terms' sum, and the gradient at the label is made from the same sum,
+/// not from p - 1.
 ///
 /// Rows with -inf entries are fine (the loss is infinite when the label's is one); a class that
 /// counts for nothing, q_j = 0, adds nothing even then, where PyTorch has 0 * inf = NaN. A row of

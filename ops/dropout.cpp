@@ -66,8 +66,9 @@ class Dropout final : public Op {
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& type = context.outputs[0];
     const std::int64_t n = type.shape.elements();
-    if (type.dtype == DType::f32) return std::make_unique<DropoutKernel<float>>(p_, id_, n);
-    return std::make_unique<DropoutKernel<double>>(p_, id_, n);
+    return visit_floating(type.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+      return std::make_unique<DropoutKernel<decltype(element)>>(p_, id_, n);
+    });
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {

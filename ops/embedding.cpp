@@ -1,5 +1,8 @@
+#include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/embedding.h>
+#include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/stages.h>
 #include <gradmill/runtime/support/index.h>
 
 #include <algorithm>
@@ -73,31 +76,23 @@ struct ScatterGrid {
   std::int64_t strips;  // of columns
 };
 
-// The first phase sorts the places of the indices by block, stably; the second adds.
+// First the places of the indices are sorted by block, stably; then each tile adds up its own.
 template <class T>
-class ScatterKernel final : public Kernel {
+class ScatterKernel final : public StagedKernel<ScatterKernel<T>> {
  public:
   ScatterKernel(std::int64_t count, const Shape& table, std::int64_t padding)
       : count_(count),
         num_(table[0]),
         dim_(table[1]),
         padding_(padding),
-        grid_(count, num_, dim_) {}
+        grid_(count, num_, dim_),
+        starts_(workspace_.add<std::int64_t>(grid_.blocks + 2)),
+        places_(workspace_.add<std::int64_t>(count)) {
+    this->add_stage(1, &ScatterKernel::sort);
+    this->add_stage(grid_.blocks * grid_.strips, &ScatterKernel::add_rows);
+  }
 
-  int phases() const override { return 2; }
-  std::int64_t tiles(int phase) const override {
-    return phase == 0 ? 1 : grid_.blocks * grid_.strips;
-  }
-  std::size_t workspace_bytes() const override {
-    return static_cast<std::size_t>(grid_.blocks + 2 + count_) * sizeof(std::int64_t);
-  }
-  void run(int phase, std::int64_t tile, const KernelRun& run) const override {
-    if (phase == 0) {
-      sort(run.input<std::int64_t>(0), run.workspace<std::int64_t>());
-    } else {
-      add_rows(tile / grid_.strips, tile % grid_.strips * grid_.columns, run);
-    }
-  }
+  std::size_t workspace_bytes() const override { return workspace_.bytes(); }
   std::string description() const override {
     return cat("sorted rows, ", grid_.blocks, 'x', grid_.strips, " tiles of ",
                std::int64_t{1} << grid_.shift, 'x', grid_.columns);
@@ -105,22 +100,25 @@ class ScatterKernel final : public Kernel {
 
  private:
   bool counts(std::int64_t row) const { return row >= 0 && row < num_ && row != padding_; }
-  // begins[b] is where block b's places begin, and places follow behind the begins.
-  std::int64_t* places(std::int64_t* begins) const { return begins + grid_.blocks + 2; }
 
-  void sort(const std::int64_t* indices, std::int64_t* begins) const {
-    std::fill_n(begins, grid_.blocks + 2, 0);
-    // One further than where they belong: placing moves each begin to its end, the next's begin.
+  void sort(std::int64_t /*tile*/, const KernelRun& run) const {
+    const auto* indices = run.input<std::int64_t>(0);
+    std::int64_t* starts = starts_.in(run.workspace<std::byte>());
+    std::int64_t* places = places_.in(run.workspace<std::byte>());
+    std::fill_n(starts, grid_.blocks + 2, 0);
+    // One further than where they belong: placing moves each start to its end, the next's start.
     for (std::int64_t i = 0; i < count_; ++i) {
-      if (counts(indices[i])) ++begins[(indices[i] >> grid_.shift) + 2];
+      if (counts(indices[i])) ++starts[(indices[i] >> grid_.shift) + 2];
     }
-    for (std::int64_t b = 2; b < grid_.blocks + 2; ++b) begins[b] += begins[b - 1];
+    for (std::int64_t b = 2; b < grid_.blocks + 2; ++b) starts[b] += starts[b - 1];
     for (std::int64_t i = 0; i < count_; ++i) {
-      if (counts(indices[i])) places(begins)[begins[(indices[i] >> grid_.shift) + 1]++] = i;
+      if (counts(indices[i])) places[starts[(indices[i] >> grid_.shift) + 1]++] = i;
     }
   }
 
-  void add_rows(std::int64_t block, std::int64_t column, const KernelRun& run) const {
+  void add_rows(std::int64_t tile, const KernelRun& run) const {
+    const std::int64_t block = tile / grid_.strips;
+    const std::int64_t column = tile % grid_.strips * grid_.columns;
     const std::int64_t columns = std::min(grid_.columns, dim_ - column);
     const std::int64_t first = block << grid_.shift;
     const std::int64_t last = std::min(num_, (block + 1) << grid_.shift);
@@ -132,11 +130,11 @@ class ScatterKernel final : public Kernel {
     }
     const auto* indices = run.input<std::int64_t>(0);
     const T* dy = run.input<T>(1) + column;
-    auto* begins = run.workspace<std::int64_t>();
-    for (std::int64_t k = begins[block]; k < begins[block + 1]; ++k) {
-      const std::int64_t place = places(begins)[k];
-      T* row = dw + indices[place] * dim_;
-      apply_binary(Binary::add, row, 1, dy + place * dim_, 1, row, columns);
+    const std::int64_t* starts = starts_.in(run.workspace<std::byte>());
+    const std::int64_t* places = places_.in(run.workspace<std::byte>());
+    for (std::int64_t k = starts[block]; k < starts[block + 1]; ++k) {
+      T* row = dw + indices[places[k]] * dim_;
+      kAdd(row, 1, dy + places[k] * dim_, 1, row, columns);
     }
   }
 
@@ -145,6 +143,9 @@ class ScatterKernel final : public Kernel {
   std::int64_t dim_;
   std::int64_t padding_;
   ScatterGrid grid_;
+  BlockLayout workspace_;
+  BlockPart<std::int64_t> starts_;  // of each block's places
+  BlockPart<std::int64_t> places_;
 };
 
 Value look_up(Value indices, Value weight, std::int64_t zero_row);
@@ -179,10 +180,9 @@ class EmbeddingBackward final : public Op {
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const std::int64_t count = context.inputs[0].shape.elements();
     const Type& type = context.outputs[0];
-    if (type.dtype == DType::f32) {
-      return std::make_unique<ScatterKernel<float>>(count, type.shape, padding_);
-    }
-    return std::make_unique<ScatterKernel<double>>(count, type.shape, padding_);
+    return visit_floating(type.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+      return std::make_unique<ScatterKernel<decltype(element)>>(count, type.shape, padding_);
+    });
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
@@ -231,10 +231,9 @@ class Embedding final : public Op {
   }
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
-    if (context.outputs[0].dtype == DType::f32) {
-      return std::make_unique<GatherKernel<float>>(context, zero_row_);
-    }
-    return std::make_unique<GatherKernel<double>>(context, zero_row_);
+    return visit_floating(context.outputs[0].dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+      return std::make_unique<GatherKernel<decltype(element)>>(context, zero_row_);
+    });
   }
 
   // Of the table, the rows that are looked up.

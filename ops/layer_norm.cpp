@@ -8,6 +8,7 @@
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/normalization/kernel.h>
 #include <gradmill/ops/reduce.h>
+#include <gradmill/ops/reduce/sum_and_broadcast.h>
 
 namespace gradmill {
 namespace {

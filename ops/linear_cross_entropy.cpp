@@ -4,7 +4,8 @@
 #include <gradmill/graph/graph.h>
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/broadcast.h>
-#include <gradmill/ops/cross_entropy/linear_kernel.h>
+#include <gradmill/ops/cross_entropy.h>
+#include <gradmill/ops/cross_entropy/linear/kernel.h>
 #include <gradmill/ops/linear.h>
 #include <gradmill/ops/matmul.h>
 #include <gradmill/ops/reduce.h>
@@ -17,8 +18,8 @@ namespace {
 using Parts = CrossEntropyParts;
 using Settings = CrossEntropySettings;
 
-// What forward, backward and both have in common. The first inputs are x, weight, targets and,
-// where there is one, the bias.
+// What the three ops, forward, backward and both in one, have in common. Their first inputs are x,
+// weight, targets and, where there is one, the bias.
 class LinearCrossEntropyOp : public Op {
  public:
   LinearCrossEntropyOp(Parts parts, const Settings& settings, bool bias,
@@ -87,7 +88,7 @@ class LinearCrossEntropyOp : public Op {
   }
 
   Type loss_type(std::span<const Type> inputs) const {
-    return {inputs[0].dtype, settings_.reduction == Reduction::none ? inputs[2].shape : Shape()};
+    return {inputs[0].dtype, is_reduced(settings_.reduction) ? Shape() : inputs[2].shape};
   }
 
   void add_gradients(std::span<const Type> inputs, std::vector<Type>& types) const {
@@ -119,7 +120,7 @@ class LinearCrossEntropyTrain final : public LinearCrossEntropyOp {
   }
 };
 
-// Further inputs: rest, upstream. Outputs: gradients.
+// Further inputs: other_terms, upstream. Outputs: gradients.
 class LinearCrossEntropyBackward final : public LinearCrossEntropyOp {
  public:
   LinearCrossEntropyBackward(const Settings& settings, bool bias, const LinearGradients& wanted)
@@ -188,7 +189,7 @@ class LinearCrossEntropyBackward final : public LinearCrossEntropyOp {
   }
 };
 
-// Outputs: loss, rest.
+// Outputs: loss, other_terms.
 class LinearCrossEntropy final : public LinearCrossEntropyOp {
  public:
   LinearCrossEntropy(const Settings& settings, bool bias)

@@ -1,14 +1,72 @@
 #include <gradmill/ops/arithmetic.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/math.h>
+#include <gradmill/ops/simd/targets.h>
 
+// Highway needs this order.
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradmill/ops/math.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <gradmill/ops/elementwise/rows-inl.h>
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace gradmill::HWY_NAMESPACE {
+namespace {
+
+UnaryRows exp_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return exp_of(d, x); });
+}
+
+UnaryRows log_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return log_of(d, x); });
+}
+
+UnaryRows sqrt_rows() {
+  return unary_rows([](auto, auto x) HWY_ATTR { return hn::Sqrt(x); });
+}
+
+UnaryRows tanh_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return hn::Tanh(d, x); });
+}
+
+// dy (1 - y^2).
+BinaryRows tanh_backward_rows() {
+  return binary_rows([](auto d, auto dy, auto y)
+                         HWY_ATTR { return hn::Mul(dy, hn::NegMulAdd(y, y, hn::Set(d, 1))); });
+}
+
+UnaryRows sigmoid_rows() {
+  return unary_rows([](auto d, auto x) HWY_ATTR { return sigmoid_of(d, x); });
+}
+
+// dy y (1 - y).
+BinaryRows sigmoid_backward_rows() {
+  return binary_rows([](auto d, auto dy, auto y)
+                         HWY_ATTR { return hn::Mul(hn::Mul(dy, y), hn::Sub(hn::Set(d, 1), y)); });
+}
+
+}  // namespace
+}  // namespace gradmill::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace gradmill {
 namespace {
 
+GRADMILL_UNARY(kExp, exp, .costly = true, .follows_product = true);
+GRADMILL_UNARY(kLog, log, .costly = true, .follows_product = true);
+GRADMILL_UNARY(kSqrt, sqrt, .follows_product = true);
+GRADMILL_UNARY(kTanh, tanh, .costly = true, .follows_product = true);
+GRADMILL_BINARY(kTanhBackward, tanh_backward, .follows_product = true);
+GRADMILL_UNARY(kSigmoid, sigmoid, .costly = true, .follows_product = true);
+GRADMILL_BINARY(kSigmoidBackward, sigmoid_backward, .follows_product = true);
+
 class Exp final : public UnaryOp {
  public:
-  Exp() : UnaryOp(Unary::exp) {}
-  std::string_view name() const override { return "exp"; }
+  Exp() : UnaryOp(kExp) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {context.upstream[0] * context.outputs[0]};
   }
@@ -16,8 +74,7 @@ class Exp final : public UnaryOp {
 
 class Log final : public UnaryOp {
  public:
-  Log() : UnaryOp(Unary::log) {}
-  std::string_view name() const override { return "log"; }
+  Log() : UnaryOp(kLog) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {context.upstream[0] / context.inputs[0]};
   }
@@ -25,8 +82,7 @@ class Log final : public UnaryOp {
 
 class Sqrt final : public UnaryOp {
  public:
-  Sqrt() : UnaryOp(Unary::sqrt) {}
-  std::string_view name() const override { return "sqrt"; }
+  Sqrt() : UnaryOp(kSqrt) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {context.upstream[0] / (2.0 * context.outputs[0])};
   }
@@ -35,8 +91,7 @@ class Sqrt final : public UnaryOp {
 // dx = dy (1 - y^2), in one pass.
 class TanhBackward final : public BinaryOp {
  public:
-  TanhBackward() : BinaryOp(Binary::tanh_backward) {}
-  std::string_view name() const override { return "tanh_backward"; }
+  TanhBackward() : BinaryOp(kTanhBackward) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value u = context.upstream[0];
     const Value dy = context.inputs[0];
@@ -50,8 +105,7 @@ class TanhBackward final : public BinaryOp {
 
 class Tanh final : public UnaryOp {
  public:
-  Tanh() : UnaryOp(Unary::tanh) {}
-  std::string_view name() const override { return "tanh"; }
+  Tanh() : UnaryOp(kTanh) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {add_op(std::make_shared<const TanhBackward>(),
                    {context.upstream[0], context.outputs[0]}, {})};
@@ -61,8 +115,7 @@ class Tanh final : public UnaryOp {
 // dx = dy y (1 - y), in one pass.
 class SigmoidBackward final : public BinaryOp {
  public:
-  SigmoidBackward() : BinaryOp(Binary::sigmoid_backward) {}
-  std::string_view name() const override { return "sigmoid_backward"; }
+  SigmoidBackward() : BinaryOp(kSigmoidBackward) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value u = context.upstream[0];
     const Value dy = context.inputs[0];
@@ -78,8 +131,7 @@ class SigmoidBackward final : public BinaryOp {
 
 class Sigmoid final : public UnaryOp {
  public:
-  Sigmoid() : UnaryOp(Unary::sigmoid) {}
-  std::string_view name() const override { return "sigmoid"; }
+  Sigmoid() : UnaryOp(kSigmoid) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {add_op(std::make_shared<const SigmoidBackward>(),
                    {context.upstream[0], context.outputs[0]}, {})};
@@ -109,3 +161,4 @@ Value sigmoid(Value x, std::string name) {
 }
 
 }  // namespace gradmill
+#endif

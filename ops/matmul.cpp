@@ -5,7 +5,8 @@
 #include <optional>
 
 #include <gradmill/graph/graph.h>
-#include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/elementwise/arithmetic.h>
+#include <gradmill/ops/elementwise/broadcast.h>
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/matmul/batch.h>
 #include <gradmill/ops/matmul/kernel.h>
@@ -137,19 +138,19 @@ class Matmul final : public Op {
                       {}};
     }
     if (const auto* unary = dynamic_cast<const UnaryOp*>(&offer.consumer)) {
-      if (epilogue.activation) return std::nullopt;
-      epilogue.activation = unary->kind();
+      if (epilogue.activation || !unary->function().follows_product) return std::nullopt;
+      epilogue.activation = unary->function();
       return Absorbed{std::make_shared<Matmul>(form_, epilogue), {}, {-1}};
     }
     const auto* binary = dynamic_cast<const BinaryOp*>(&offer.consumer);
     if (binary == nullptr || offer.from_producer[1] == 0) return std::nullopt;
     const Shape& result = offer.producer_outputs[0].shape;
     const Shape& other = offer.consumer_inputs[1].shape;
-    if (binary->kind() == Binary::add && epilogue.empty() && !form_.lacks_n &&
+    if (binary->function() == kAdd && epilogue.empty() && !form_.lacks_n &&
         other == Shape({result[result.rank() - 1]})) {
       epilogue.bias = true;
-    } else if (other == result && is_gradient(binary->kind())) {
-      epilogue.combine = binary->kind();
+    } else if (other == result && binary->function().follows_product) {
+      epilogue.combine = binary->function();
     } else {
       return std::nullopt;
     }
@@ -211,12 +212,6 @@ class Matmul final : public Op {
       if (i != input) rest.push_back(i);
     }
     return rest;
-  }
-
-  static bool is_gradient(Binary kind) {
-    return kind == Binary::relu_backward || kind == Binary::tanh_backward ||
-           kind == Binary::sigmoid_backward || kind == Binary::gelu_backward ||
-           kind == Binary::gelu_tanh_backward || kind == Binary::silu_backward;
   }
 
   Matrices lhs(const Shape& shape) const {

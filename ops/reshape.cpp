@@ -164,15 +164,14 @@ class Transpose final : public Op {
 
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& type = context.inputs[0];
-    const auto [first, second] =
+    const std::pair<int, int> axes =
         std::minmax({normalize_axis(dim0_, type.shape), normalize_axis(dim1_, type.shape)});
-    if (first == second) {
+    if (axes.first == axes.second) {
       return std::make_unique<CopyKernel>(type.shape.elements(), size_of(type.dtype));
     }
-    if (size_of(type.dtype) == sizeof(std::uint32_t)) {
-      return std::make_unique<TransposeKernel<std::uint32_t>>(type.shape, first, second);
-    }
-    return std::make_unique<TransposeKernel<std::uint64_t>>(type.shape, first, second);
+    return visit_bits(type.dtype, [&](auto bits) -> std::unique_ptr<Kernel> {
+      return std::make_unique<TransposeKernel<decltype(bits)>>(type.shape, axes.first, axes.second);
+    });
   }
 
  private:

@@ -156,10 +156,9 @@ class PlaceKernel final : public Kernel {
 template <template <class> class K>
 std::unique_ptr<Kernel> make(const Type& output, const Runs& runs) {
   const std::int64_t elements = output.shape.elements();
-  if (size_of(output.dtype) == sizeof(std::uint32_t)) {
-    return std::make_unique<K<std::uint32_t>>(runs, elements);
-  }
-  return std::make_unique<K<std::uint64_t>>(runs, elements);
+  return visit_bits(output.dtype, [&](auto bits) -> std::unique_ptr<Kernel> {
+    return std::make_unique<K<decltype(bits)>>(runs, elements);
+  });
 }
 
 std::string text(int axis, const Range& range) {

@@ -9,20 +9,11 @@
 namespace gradmill {
 namespace {
 
-std::string_view to_string(SoftmaxKind kind) {
-  switch (kind) {
-    case SoftmaxKind::softmax: return "softmax";
-    case SoftmaxKind::log_softmax: return "log_softmax";
-    case SoftmaxKind::softmax_backward: return "softmax_backward";
-    case SoftmaxKind::log_softmax_backward: return "log_softmax_backward";
-  }
-  return "?";
-}
-
 template <class T>
 class SoftmaxKernel final : public Kernel {
  public:
-  SoftmaxKernel(SoftmaxKind kind, const Shape& shape, int axis) : kind_(kind), axis_(shape, axis) {}
+  SoftmaxKernel(const SoftmaxFunction& function, const Shape& shape, int axis)
+      : function_(function), axis_(shape, axis) {}
 
   std::int64_t tiles(int) const override { return axis_.tiles(); }
   std::size_t scratch_bytes() const override {
@@ -30,29 +21,27 @@ class SoftmaxKernel final : public Kernel {
     return static_cast<std::size_t>(kSoftmaxScratch * axis_.columns) * sizeof(T);
   }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
-    const bool backward =
-        kind_ == SoftmaxKind::softmax_backward || kind_ == SoftmaxKind::log_softmax_backward;
     const T* x = run.input<T>(0);
-    const T* dy = backward ? run.input<T>(1) : x;
+    const T* dy = function_.backward ? run.input<T>(1) : x;
     T* y = run.output<T>(0);
     axis_.for_units(tile, [&](const MiddleAxis::Unit& unit) {
-      apply_softmax(kind_, x + unit.element, dy + unit.element, y + unit.element, axis_.n,
-                    axis_.inner, unit.columns, run.scratch<T>());
+      function_(x + unit.element, dy + unit.element, y + unit.element, axis_.n, axis_.inner,
+                unit.columns, run.scratch<T>());
     });
   }
-  std::string description() const override { return cat("fused ", to_string(kind_)); }
+  std::string description() const override { return cat("fused ", function_.name); }
 
  private:
-  SoftmaxKind kind_;
+  const SoftmaxFunction& function_;
   MiddleAxis axis_;
 };
 
 // What the two functions and their gradients have in common: shapes and the kernel.
 class SoftmaxOp : public Op {
  public:
-  SoftmaxOp(SoftmaxKind kind, int axis) : kind_(kind), axis_(axis) {}
+  SoftmaxOp(const SoftmaxFunction& function, int axis) : function_(function), axis_(axis) {}
 
-  std::string_view name() const override { return to_string(kind_); }
+  std::string_view name() const override { return function_.name; }
   std::optional<std::string> attributes() const override { return cat("axis=", axis_); }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
@@ -66,10 +55,9 @@ class SoftmaxOp : public Op {
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& type = context.outputs[0];
     const int axis = normalize_axis(axis_, type.shape);
-    if (type.dtype == DType::f32) {
-      return std::make_unique<SoftmaxKernel<float>>(kind_, type.shape, axis);
-    }
-    return std::make_unique<SoftmaxKernel<double>>(kind_, type.shape, axis);
+    return visit_floating(type.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+      return std::make_unique<SoftmaxKernel<decltype(element)>>(function_, type.shape, axis);
+    });
   }
 
   Cost cost(std::span<const Type> inputs, std::span<const Type> outputs) const override {
@@ -85,7 +73,7 @@ class SoftmaxOp : public Op {
   int axis() const { return axis_; }
 
  private:
-  SoftmaxKind kind_;
+  const SoftmaxFunction& function_;
   int axis_;
 };
 
@@ -93,7 +81,7 @@ class SoftmaxOp : public Op {
 // du/dy = u (dy - sum y dy) - dy sum u y.
 class SoftmaxBackward final : public SoftmaxOp {
  public:
-  explicit SoftmaxBackward(int axis) : SoftmaxOp(SoftmaxKind::softmax_backward, axis) {}
+  explicit SoftmaxBackward(int axis) : SoftmaxOp(kSoftmaxBackward, axis) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value u = context.upstream[0];
     const Value y = context.inputs[0];
@@ -111,7 +99,7 @@ class SoftmaxBackward final : public SoftmaxOp {
 
 class Softmax final : public SoftmaxOp {
  public:
-  explicit Softmax(int axis) : SoftmaxOp(SoftmaxKind::softmax, axis) {}
+  explicit Softmax(int axis) : SoftmaxOp(kSoftmax, axis) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {add_op(std::make_shared<const SoftmaxBackward>(axis()),
                    {context.outputs[0], context.upstream[0]}, {})};
@@ -121,7 +109,7 @@ class Softmax final : public SoftmaxOp {
 // dx = dy - exp(y) sum dy.
 class LogSoftmaxBackward final : public SoftmaxOp {
  public:
-  explicit LogSoftmaxBackward(int axis) : SoftmaxOp(SoftmaxKind::log_softmax_backward, axis) {}
+  explicit LogSoftmaxBackward(int axis) : SoftmaxOp(kLogSoftmaxBackward, axis) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     const Value u = context.upstream[0];
     const Value weighted = u * exp(context.inputs[0]);
@@ -134,7 +122,7 @@ class LogSoftmaxBackward final : public SoftmaxOp {
 
 class LogSoftmax final : public SoftmaxOp {
  public:
-  explicit LogSoftmax(int axis) : SoftmaxOp(SoftmaxKind::log_softmax, axis) {}
+  explicit LogSoftmax(int axis) : SoftmaxOp(kLogSoftmax, axis) {}
   std::vector<Value> gradient(const GradientContext& context) const override {
     return {add_op(std::make_shared<const LogSoftmaxBackward>(axis()),
                    {context.outputs[0], context.upstream[0]}, {})};

@@ -1,4 +1,4 @@
-// The gradmill command: options in, a command run.
+// The gradmill command: parses the options and runs a subcommand.
 
 #include <algorithm>
 #include <initializer_list>
@@ -24,7 +24,7 @@ namespace {
 void add_eval(CLI::App& app, EvalOptions& options) {
   app.add_option("--load", options.load, "Parameters, as safetensors")->required();
   add_data(app, options.data);
-  app.add_option("--batch", options.batch, "Images a step")
+  app.add_option("--batch", options.batch, "Images per step")
       ->check(kPositive)
       ->transform(kWhole)
       ->capture_default_str();
@@ -37,10 +37,10 @@ void add_generate(CLI::App& app, GenerateOptions& options) {
       ->check(kPath)
       ->required();
   app.add_option("--prompt", options.prompt,
-                 "Text to continue; no longer than the model's context. Once text and what was "
-                 "added are, the model sees the last of it that fits")
+                 "Text to continue, no longer than the model's context. Generated text may go "
+                 "beyond the context; the model then sees the last tokens that fit")
       ->required();
-  app.add_option("--tokens", options.tokens, "Tokens to add")
+  app.add_option("--tokens", options.tokens, "Tokens to generate")
       ->check(kPositive)
       ->transform(kWhole)
       ->capture_default_str();
@@ -48,15 +48,17 @@ void add_generate(CLI::App& app, GenerateOptions& options) {
                  "Divides the logits; 0 always takes the most likely token")
       ->check(kAtLeastZero)
       ->capture_default_str();
-  app.add_option("--top-k", options.top_k, "Draw among so many of the likeliest tokens [all]")
+  app.add_option("--top-k", options.top_k, "Draw from this many most likely tokens [all]")
       ->check(kPositive)
       ->transform(kWhole);
-  add_seed(app, options.seed, "For the tokens that are drawn");
-  app.add_option("--vocab", options.vocab, "Byte pairs: GPT-2's vocab.json [tokens are bytes]")
+  add_seed(app, options.seed, "Seed of the draws");
+  app.add_option("--vocab", options.vocab,
+                 "GPT-2's vocab.json, for byte pair encoding [tokens are bytes]")
       ->check(kPath);
-  app.add_option("--merges", options.merges, "Byte pairs: GPT-2's merges.txt")->check(kPath);
+  app.add_option("--merges", options.merges, "GPT-2's merges.txt, for byte pair encoding")
+      ->check(kPath);
   app.add_option("--heads", options.heads,
-                 "Heads of attention [what the file says, or one for 64 of the width]")
+                 "Attention heads [as the file states, or the width divided by 64]")
       ->check(kPositive)
       ->transform(kWhole);
   add_threads(app, options.threads);
@@ -67,21 +69,21 @@ void add_plan(CLI::App& app, PlanOptions& options) {
   add_model(app, options.model);
   add_optimizer(app, options.optimizer);
   app.add_option("--dot", options.dot,
-                 "Write the plan here for Graphviz, with the critical path in bold")
+                 "Write the plan to this file for Graphviz, with the critical path in bold")
       ->check(kPath);
   app.add_option("--color", options.color,
-                 "What colours the picture: phase, or time, for which some steps are run")
+                 "Colour nodes by phase, or by time, for which some steps are run")
       ->check(CLI::IsMember({"phase", "time"}))
       ->capture_default_str();
-  app.add_option("--json", options.json, "Write the plan here as JSON")->check(kPath);
+  app.add_option("--json", options.json, "Write the plan to this file, as JSON")->check(kPath);
   add_tuning(app, options.tuning);
 }
 
 void add_gradcheck(CLI::App& app, GradcheckCommandOptions& options) {
   add_model(app, options.model);
   add_threads(app, options.threads);
-  add_seed(app, options.seed, "For parameters, images, labels and the elements that are checked");
-  app.add_option("--samples", options.samples, "Elements to check of each large tensor")
+  add_seed(app, options.seed, "Seed of parameters, images, labels and the choice of elements");
+  app.add_option("--samples", options.samples, "Elements to check in each large tensor")
       ->check(kPositive)
       ->transform(kWhole)
       ->capture_default_str();
@@ -90,15 +92,17 @@ void add_gradcheck(CLI::App& app, GradcheckCommandOptions& options) {
 void add_tune(CLI::App& app, TuneCommandOptions& options) {
   add_model(app, options.model);
   add_optimizer(app, options.optimizer);
-  app.add_option("--workload", options.workloads, "Tune for these workloads of bench instead")
+  app.add_option("--workload", options.workloads,
+                 "Tune for these workloads of bench instead of a model")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::IsMember(bench::workload_names()));
   exclude_model(app);
-  app.add_option("--seconds", options.seconds, "Measured for each of a product's best choices")
+  app.add_option("--seconds", options.seconds,
+                 "Seconds to measure each of a product's best candidates")
       ->check(seconds_to(kMaxTuneSeconds))
       ->capture_default_str();
-  app.add_option("--save", options.save, "Write the choices here, as JSON")
+  app.add_option("--save", options.save, "Write the best tile sizes to this file, as JSON")
       ->check(kPath)
       ->required();
 }
@@ -106,11 +110,12 @@ void add_tune(CLI::App& app, TuneCommandOptions& options) {
 void add_profile(CLI::App& app, ProfileCommandOptions& options) {
   add_model(app, options.model);
   add_optimizer(app, options.optimizer);
-  app.add_option("--workload", options.workload, "Profile this workload of bench instead")
+  app.add_option("--workload", options.workload,
+                 "Profile this workload of bench instead of a model")
       ->check(CLI::IsMember(bench::workload_names()));
   exclude_model(app);
   app.add_option("--steps", options.steps,
-                 "Steps that are traced; each number of threads that fits here runs as many")
+                 "Steps to trace; each number of threads that fits this machine runs as many")
       ->check(CLI::Range(1, kMaxSteps))
       ->transform(kWhole)
       ->capture_default_str();
@@ -121,46 +126,47 @@ void add_profile(CLI::App& app, ProfileCommandOptions& options) {
       ->check(CLI::Range(1, kMaxThreads))
       ->transform(kWhole);
   app.add_option("--bandwidth", options.bandwidth,
-                 "GB/s that memory gives at most in predictions [no limit]")
+                 "Max GB/s that memory delivers in predictions [no limit]")
       ->check(kBandwidth);
-  app.add_option("--html", options.html, "Write a report to look at in a browser here")
-      ->check(kPath);
-  app.add_option("--json", options.json, "Write everything measured here")->check(kPath);
+  app.add_option("--html", options.html, "Write a report for a browser to this file")->check(kPath);
+  app.add_option("--json", options.json, "Write everything measured to this file")->check(kPath);
   add_tuning(app, options.tuning);
 }
 
 void add_bench(CLI::App& app, BenchOptions& options) {
-  app.add_option("--workload", options.workloads, "What to measure [all but steps of seconds]")
+  app.add_option("--workload", options.workloads,
+                 "Workloads to measure [all whose step takes less than a second]")
       ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--threads", options.threads, "Numbers of threads [1 and all cores]")
       ->delimiter(',')
       ->check(CLI::Range(1, kMaxThreads))
       ->transform(kWhole);
-  app.add_option("--peers", options.peers,
-                 "Folder of programs that do the same with other libraries, run in turns with ours")
+  app.add_option(
+         "--peers", options.peers,
+         "Folder of programs that run the same workloads with other libraries, in turns with ours")
       ->check(kPath);
-  app.add_option("--json", options.json, "Write everything measured here")->check(kPath);
+  app.add_option("--json", options.json, "Write everything measured to this file")->check(kPath);
   add_tuning(app, options.tuning);
-  app.add_option("--rounds", options.rounds, "Processes for each number, which is their median")
+  app.add_option("--rounds", options.rounds, "Processes per value, which is their median")
       ->check(CLI::Range(1, kMaxRounds))
       ->transform(kWhole)
       ->capture_default_str();
-  app.add_option("--seconds", options.seconds, "Measured in each process")
+  app.add_option("--seconds", options.seconds, "Seconds to measure in each process")
       ->check(seconds_to(kMaxSeconds))
       ->capture_default_str();
-  app.add_option("--timeout", options.timeout, "Seconds after which a process is given up")
+  app.add_option("--timeout", options.timeout, "Seconds after which a process is stopped")
       ->check(seconds_to(kMaxSeconds))
       ->capture_default_str();
   app.add_option("--replay", options.replay,
-                 "Time each tile on one thread, and schedule them on these numbers of workers")
+                 "Time each tile on one thread, and schedule the times on these numbers of workers")
       ->delimiter(',')
       ->check(CLI::Range(1, kMaxThreads))
       ->transform(kWhole);
   app.add_option("--measure", options.measure,
-                 "Measure this workload alone, in this process, and print a line of JSON");
+                 "Measure this workload alone, in this process, and print one line of JSON");
   app.add_option("--measure-limit", options.measure_limit,
-                 "The same for what the machine needs for its products and bytes");
+                 "The same for its limit: the time of its products and bytes alone");
 }
 
 int run(int argc, char** argv) {
@@ -195,7 +201,7 @@ int run(int argc, char** argv) {
 
   GradcheckCommandOptions gradcheck_options;
   CLI::App& gradcheck_app = *app.add_subcommand(
-      "gradcheck", "Compare a model's gradients with difference quotients, in f64");
+      "gradcheck", "Compare a model's gradients with central differences, in f64");
   add_gradcheck(gradcheck_app, gradcheck_options);
 
   BenchOptions bench_options;
@@ -205,7 +211,7 @@ int run(int argc, char** argv) {
 
   TuneCommandOptions tune_options;
   CLI::App& tune_app =
-      *app.add_subcommand("tune", "Time the ways to do each product, and keep the best");
+      *app.add_subcommand("tune", "Time tile sizes for each matrix product, and write the best");
   add_tune(tune_app, tune_options);
 
   ProfileCommandOptions profile_options;
@@ -218,7 +224,7 @@ int run(int argc, char** argv) {
                                                      &bench_app, &tune_app};
   for (CLI::App* command : commands) command->fallthrough();
 
-  // The parser would only say that a command is missing.
+  // The parser would only say that a subcommand is missing.
   const std::string_view first = argc > 1 ? argv[1] : "train";
   const bool known = std::ranges::any_of(
       commands, [&](const CLI::App* command) { return command->get_name() == first; });

@@ -17,7 +17,7 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kRefused = 2;
 
-/// Says what went wrong in one line, also where the message has several.
+/// Prints what went wrong in one line, even if the message has several.
 int report(std::string_view message, int status) {
   std::string line = "gradmill: ";
   for (std::size_t i = 0; i < message.size(); ++i) {

@@ -4,9 +4,9 @@
 
 namespace gradmill {
 
-/// What a program's main() does: runs `work` and returns its exit status. What goes wrong, a full
-/// disk behind stdout included, becomes one line on stderr and the exit status 2 for an Error and 1
-/// for anything else.
+/// For a program's main(): runs `work` and returns its exit status. An Error becomes one line on
+/// stderr and the exit status 2, any other failure (a full disk behind stdout included) one line
+/// and 1.
 int guarded(const std::function<int()>& work);
 
 }  // namespace gradmill

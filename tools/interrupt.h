@@ -4,8 +4,8 @@
 
 namespace gradmill {
 
-/// While it lives, the first Ctrl-C (SIGINT) is only noted; the second ends the program as usual.
-/// Where SIGINT was ignored, as in jobs started by nohup, it stays ignored.
+/// During its lifetime, the first Ctrl-C (SIGINT) is only noted; a second ends the program as
+/// usual. Where SIGINT was ignored, as in jobs started by nohup, it stays ignored.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -5,16 +5,16 @@
 
 namespace gradmill {
 
-/// What one epoch came to.
+/// The results of one epoch.
 struct EpochMetrics {
   int epoch = 0;          ///< from 1
-  double train_loss = 0;  ///< mean over all images of the epoch, each at the step that used it
+  double train_loss = 0;  ///< mean over all images, each at the step that used it
   double test_loss = 0;
   double test_accuracy = 0;
   double samples_per_second = 0;  ///< trained, without evaluation
 };
 
-/// One JSON object an epoch and line; numbers that are not finite are null.
+/// A file with one JSON object per epoch, each on one line; values that are not finite are null.
 class MetricsFile {
  public:
   /// Empties or creates the file. Throws Error when it cannot be opened.

@@ -8,8 +8,8 @@
 
 namespace gradmill {
 
-/// Tells on stderr how training goes: a bar that redraws itself where stderr is a terminal, and one
-/// line an epoch everywhere.
+/// Shows on stderr how training goes: a bar that redraws itself if stderr is a terminal, and in any
+/// case one line per epoch.
 class Progress {
  public:
   /// `images` in an epoch.
@@ -33,7 +33,7 @@ class Progress {
   bool visible_ = false;
 };
 
-/// The text of the bar, at most `columns` wide: epoch, share done, loss, samples/s, time left.
+/// The text of the bar, max `columns` wide: epoch, share done, loss, samples/s, time left.
 /// `done` and `total` count images over all epochs, `seconds` is the time since the first.
 std::string progress_line(int epoch, int epochs, double share, double loss, double done,
                           double total, double seconds, int columns);

@@ -12,7 +12,7 @@ namespace gradmill {
 namespace {
 
 double rate(const StepCount& count, double seconds) {
-  const auto tokens = static_cast<double>((count.done - count.begun_at) * count.tokens_per_step);
+  const auto tokens = static_cast<double>((count.done - count.first) * count.tokens_per_step);
   return seconds > 0 ? tokens / seconds : 0;
 }
 

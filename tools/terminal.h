@@ -4,14 +4,14 @@
 
 namespace gradmill {
 
-/// Of the terminal that stderr is; 80 where that is not known.
+/// The width of the terminal that stderr is; 80 if it is not known.
 int terminal_columns();
 
 /// As printf, cut to 255 characters.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 
-/// `head`, a bar of which `share` (0 to 1) is full where there is room for one, and `tail`; less
-/// than `columns` wide.
+/// `head`, a bar of which `share` (0 to 1) is full, if there is room for one, and `tail`; less than
+/// `columns` wide.
 std::string with_bar(const std::string& head, double share, const std::string& tail, int columns);
 
 }  // namespace gradmill

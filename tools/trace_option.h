@@ -7,7 +7,7 @@
 
 namespace gradmill {
 
-/// The file of `--trace`. Throws Error and Failure as TraceFile does, the former naming the option.
+/// The file of `--trace`. Throws as TraceFile does; an Error names the option.
 std::shared_ptr<TraceFile> open_trace(const std::string& path);
 
 }  // namespace gradmill

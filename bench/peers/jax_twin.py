@@ -15,7 +15,7 @@ if threads == 1:
                                " --xla_cpu_multi_thread_eigen=false")
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-import jax  # noqa: E402: after the number of threads is settled
+import jax  # noqa: E402: after the number of threads is set
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 

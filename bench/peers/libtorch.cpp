@@ -1,4 +1,4 @@
-// The workloads on libtorch: `libtorch WORKLOAD THREADS SECONDS` answers with a line of JSON.
+// The workloads on libtorch: `libtorch WORKLOAD THREADS SECONDS` prints one line of JSON.
 
 #include <torch/torch.h>
 
@@ -21,13 +21,14 @@ using gradmill::bench::Update;
 
 constexpr int kNoTwin = 3;
 
-/// What is timed: a step, the batch's number given, and how much of what it leaves is the model's.
+/// What is timed: a step, given the index of its batch, and the bytes of parameters and optimizer
+/// state.
 struct Twin {
   std::function<void(int batch)> step;
   std::function<std::int64_t()> state_bytes = [] { return std::int64_t{0}; };
 };
 
-/// The data of every batch, made before memory is measured.
+/// The data of all batches, created before memory is measured.
 struct Data {
   std::vector<std::vector<torch::Tensor>> tensors;
 
@@ -88,12 +89,13 @@ class Tower : public torch::nn::Module {
   std::vector<torch::nn::Linear> layers_;
 };
 
-/// What causal attention hides: above the diagonal.
+/// What causal attention masks: everything above the diagonal.
 torch::Tensor causal_mask(std::int64_t length) {
   return torch::ones({length, length}, torch::kBool).triu(1);
 }
 
-/// Composed, as this version has nothing else for it. `q`, `k` and `v` are [..., tokens, size].
+/// Composed of other ops, since this version has no op for it. `q`, `k` and `v` are [..., tokens,
+/// size].
 torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                      const torch::Tensor& hidden) {
   const double scale = 1 / std::sqrt(static_cast<double>(q.size(-1)));
@@ -103,7 +105,7 @@ torch::Tensor attend(const torch::Tensor& q, const torch::Tensor& k, const torch
       .matmul(v);
 }
 
-/// What a GPT-2 has several of.
+/// One layer of a GPT-2.
 class Layer : public torch::nn::Module {
  public:
   Layer(std::int64_t width, std::int64_t heads) : heads_(heads) {
@@ -209,7 +211,7 @@ Twin train(const Spec& spec, const Data& data, const std::vector<torch::Tensor>&
   return twin;
 }
 
-/// One tower is the multilayer perceptron.
+/// With one tower, it is the multilayer perceptron.
 Twin train_towers(const Spec& spec, const Data& data, int count) {
   std::vector<std::shared_ptr<Tower>> towers;
   std::vector<torch::Tensor> parameters;

@@ -28,7 +28,7 @@ class Towers(nn.Module):
 
 
 class Layer(nn.Module):
-    """What a GPT-2 has several of."""
+    """One layer of a GPT-2."""
 
     def __init__(self, width, heads):
         super().__init__()

@@ -54,7 +54,7 @@ def batches_of(family):
 
 
 def state_copies(update):
-    """How many arrays of a parameter's size there are, itself included."""
+    """How many arrays of a parameter's size there are, including the parameter."""
     return {"adamw": 3, "momentum": 2, "sgd": 1, None: 0}[update]
 
 
@@ -78,12 +78,12 @@ def kilobytes(key):
 
 
 class MemoryGrowth:
-    """How far the resident memory rises above what it is now."""
+    """How far the resident memory rises above its size now."""
 
     def __init__(self):
         try:
             with open("/proc/self/clear_refs", "w") as refs:
-                refs.write("5")  # the peak starts again from here
+                refs.write("5")  # resets the peak
         except OSError:
             pass
         self.start = kilobytes("VmRSS:")
@@ -99,13 +99,13 @@ def measure(seconds, step):
     """Milliseconds of `step(i)`, i = 0, 1, ...: sorted, after a warm-up."""
     clock = time.perf_counter
     i = 0
-    begin = clock()
-    while i < 3 or (i < 30 and clock() - begin < seconds / 4):
+    start = clock()
+    while i < 3 or (i < 30 and clock() - start < seconds / 4):
         step(i)
         i += 1
     times = []
-    begin = last = clock()
-    while len(times) < 5 or last - begin < seconds:
+    start = last = clock()
+    while len(times) < 5 or last - start < seconds:
         step(i)
         i += 1
         now = clock()

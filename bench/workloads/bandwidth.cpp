@@ -30,7 +30,7 @@ void triad(const Arrays& part) {
   for (std::size_t i = 0; i < part.count; ++i) part.to[i] = part.from[i] + 3.0F * part.more[i];
 }
 
-/// Median milliseconds of a pass by all threads, each over its own part, again and again.
+/// Median milliseconds of a pass by all threads, each over its own part, many times.
 double pass_ms(const std::vector<Arrays>& parts, void (*pass)(const Arrays&), double seconds) {
   std::barrier meet(static_cast<std::ptrdiff_t>(parts.size()));
   std::atomic<bool> more = true;
@@ -62,12 +62,12 @@ double measure_bandwidth(int threads, double seconds) {
   const auto count = static_cast<std::size_t>(threads);
   std::vector<Arrays> parts;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t begin = kElements * i / count;
-    parts.push_back({arrays[0].get() + begin, arrays[1].get() + begin, arrays[2].get() + begin,
-                     kElements * (i + 1) / count - begin});
+    const std::size_t start = kElements * i / count;
+    parts.push_back({arrays[0].get() + start, arrays[1].get() + start, arrays[2].get() + start,
+                     kElements * (i + 1) / count - start});
   }
   {
-    std::vector<std::jthread> touch;  // pages belong to the threads that use them
+    std::vector<std::jthread> touch;  // so that pages belong to the threads that use them
     for (std::size_t i = 0; i < count; ++i) {
       touch.emplace_back([&, i] {
         std::fill_n(arrays[0].get() + (parts[i].to - arrays[0].get()), parts[i].count, 1.0F);

@@ -9,12 +9,12 @@
 
 namespace gradmill::bench {
 
-/// A plan's steps as what oneTBB offers and no more: a continue_node each, with the plan's edges,
-/// whose body calls the kernel. For kernels of one tile that need no buffers.
+/// A plan on nothing but oneTBB: one continue_node per step, with the plan's edges, whose body
+/// calls the kernel. For kernels of one tile that need no buffers.
 class BareFlow {
  public:
   BareFlow(const Plan& plan, int threads) : arena_(threads, 1) {
-    // A flow graph belongs to the arena in which it is made.
+    // A flow graph belongs to the arena in which it is created.
     arena_.execute([&] {
       graph_ = std::make_unique<tbb::flow::graph>();
       start_ = std::make_unique<tbb::flow::broadcast_node<Message>>(*graph_);

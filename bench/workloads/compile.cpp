@@ -9,9 +9,9 @@
 
 #include "median.h"
 
-// The time from a graph to a plan that is ready to run, in microseconds a node of the graph given:
-// differentiated, rewritten, ordered, planned and built. What ops take to prepare their kernels is
-// left out, and given apart.
+// The time from a graph to a plan that is ready to run, in microseconds per node of the given
+// graph: to differentiate, rewrite, order, plan and build it. The time that ops take to prepare
+// their kernels is not included; it is reported separately.
 
 namespace gradmill::bench {
 namespace {
@@ -24,7 +24,7 @@ struct Program {
   bool smaller_than(std::size_t nodes) const { return graph.nodes().size() < nodes; }
 };
 
-/// Tiny layers one after the other: long chains, and an update at each step of the way back.
+/// Tiny layers one after the other: a long chain, with an update at each step of the backward pass.
 std::unique_ptr<Program> deep(std::size_t nodes) {
   auto program = std::make_unique<Program>();
   Value x = program->graph.input("x", {4, 8});
@@ -35,7 +35,7 @@ std::unique_ptr<Program> deep(std::size_t nodes) {
   return program;
 }
 
-/// Towers of three layers, side by side, added up.
+/// Towers of three layers side by side, whose results are added up.
 std::unique_ptr<Program> towers(std::size_t nodes) {
   auto program = std::make_unique<Program>();
   const Value x = program->graph.input("x", {4, 8});
@@ -68,8 +68,8 @@ std::unique_ptr<Program> fan_out(std::size_t nodes) {
   return program;
 }
 
-/// Each node of two that were drawn at random, mostly from the newest, now and then from any; what
-/// nobody drew is part of the loss.
+/// Each node reads two others that are drawn at random, mostly from the newest; those that nothing
+/// reads become part of the loss.
 std::unique_ptr<Program> random_graph(std::size_t nodes) {
   auto program = std::make_unique<Program>();
   std::mt19937 random(7);
@@ -110,13 +110,13 @@ void measure(std::vector<Figure>& figures, const char* name,
   const auto program = make(nodes);
   SessionOptions options{.loss = program->loss, .threads = 2};
   if (program->trained) options.optimizer = AdamW{};
-  // Parameters and the optimizer's state are not part of it: they are there from the first time.
+  // Parameters and optimizer state are not timed: they exist from the first time on.
   options.parameters = Session(program->graph, options).parameters();
   std::vector<double> planning;
   std::vector<double> kernels;
-  const auto begin = Clock::now();
+  const auto first = Clock::now();
   while (planning.size() < 3 ||
-         (planning.size() < 21 && Clock::now() - begin < std::chrono::milliseconds(400))) {
+         (planning.size() < 21 && Clock::now() - first < std::chrono::milliseconds(400))) {
     const auto start = Clock::now();
     const Session session(program->graph, options);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();

@@ -40,15 +40,15 @@ double measure_compute_rate(int threads, double seconds) {
         failed = true;
       }
     };
-    product();  // makes its code
+    product();  // generates its code
     for (++arrived; arrived < threads;) std::this_thread::yield();
-    const auto begin = Clock::now();
-    for (auto last = begin; !over;) {
+    const auto start = Clock::now();
+    for (auto last = start; !over;) {
       product();
       const auto now = Clock::now();
       own.push_back(std::chrono::duration<double>(now - last).count());
       last = now;
-      if (now - begin > std::chrono::duration<double>(seconds)) over = true;
+      if (now - start > std::chrono::duration<double>(seconds)) over = true;
     }
   };
   std::vector<std::thread> others;
@@ -57,7 +57,7 @@ double measure_compute_rate(int threads, double seconds) {
   }
   work(took[0]);
   for (std::thread& other : others) other.join();
-  if (failed) throw Failure("oneDNN could not do a product of 256 x 256 x 256");
+  if (failed) throw Failure("oneDNN could not compute a product of 256 x 256 x 256");
   std::vector<double> all;
   for (const std::vector<double>& own : took) all.insert(all.end(), own.begin(), own.end());
   return threads * kFlops / median(std::move(all)) * 1e-9;

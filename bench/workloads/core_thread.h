@@ -8,7 +8,7 @@
 
 namespace gradmill::bench {
 
-/// A thread that stays on one core and does what it is handed, one thing after the other.
+/// A thread that stays on one core and runs the functions that it is given, one after the other.
 class CoreThread {
  public:
   /// `core` is one of `affinity_cpus`. Throws Failure when the thread cannot be kept there.
@@ -17,7 +17,8 @@ class CoreThread {
   CoreThread(const CoreThread&) = delete;
   CoreThread& operator=(const CoreThread&) = delete;
 
-  /// Returns when `work` is done; passes on what it throws. Not from two threads at once.
+  /// Returns when `work` is done; rethrows what it throws. Must not be called by two threads at
+  /// once.
   void run(std::function<void()> work);
 
  private:

@@ -31,8 +31,8 @@ class SpinKernel : public Kernel {
   std::int64_t tiles(int) const override { return 1; }
   void run(int, std::int64_t, const KernelRun&) const override {
     if (spin_ == Clock::duration::zero()) return;
-    const auto begin = Clock::now();
-    while (Clock::now() - begin < spin_) {
+    const auto start = Clock::now();
+    while (Clock::now() - start < spin_) {
     }
   }
   std::string description() const override { return "spin"; }
@@ -41,7 +41,7 @@ class SpinKernel : public Kernel {
   Clock::duration spin_;
 };
 
-/// Steps with a kernel each, and no buffers; a shape adds the edges.
+/// Steps with one kernel each and no buffers; a shape adds the edges.
 Plan unordered(int microseconds) {
   Plan plan;
   for (int i = 0; i < kNodes; ++i) {
@@ -49,7 +49,7 @@ Plan unordered(int microseconds) {
     step.name = "step" + std::to_string(i);
     step.op = "spin";
     step.kernel = std::make_shared<SpinKernel>(microseconds);
-    // What a core of 60 GFLOP/s would do in that time; an empty step says nothing of its cost.
+    // What a core of 60 GFLOP/s would do in that time; an empty step declares no cost.
     step.flops = microseconds * 60e3;
     plan.steps.push_back(std::move(step));
   }
@@ -70,7 +70,7 @@ void fan_out(Plan& plan) {
   }
 }
 
-/// A square in which every step follows the one above and the one to the left: a wave crosses it.
+/// A square in which every step follows the one above it and the one to its left.
 void grid(Plan& plan) {
   constexpr int kSide = 100;
   static_assert(kSide * kSide == kNodes);
@@ -107,9 +107,9 @@ std::shared_ptr<const Plan> make_plan(const PlanShape& shape, int microseconds) 
 
 template <class F>
 double nanoseconds(F&& work) {
-  const auto begin = Clock::now();
+  const auto start = Clock::now();
   work();
-  return std::chrono::duration<double, std::nano>(Clock::now() - begin).count();
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
 }
 
 struct Pair {
@@ -169,7 +169,7 @@ void measure_spinning(std::vector<Figure>& figures, const PlanShape& shape, int 
   const Pair times = compare(
       1, microseconds < 10 ? 9 : 5, [&] { serial.run(kInfo); }, [&] { executor.run(kInfo); });
   figures.push_back({std::string(shape.name) + ", " + std::to_string(microseconds) +
-                         " us a node, " + std::to_string(threads) + " threads over one",
+                         " us per node, " + std::to_string(threads) + " threads over one",
                      times.ratio, "x", threads == 2 ? target : ""});
 }
 
@@ -182,7 +182,7 @@ std::vector<Figure> measure_executor(int threads) {
   for (const PlanShape& shape : kShapes) measure_empty(figures, shape, threads);
   if (threads == 1) return figures;
   for (const PlanShape& shape : kShapes) {
-    if (shape.add_edges == chain) continue;  // nothing to do at once
+    if (shape.add_edges == chain) continue;  // nothing can run in parallel
     measure_spinning(figures, shape, threads, 5, ">= 1.5");
     measure_spinning(figures, shape, threads, 50, ">= 1.8");
   }

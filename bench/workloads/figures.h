@@ -5,7 +5,7 @@
 
 namespace gradmill::bench {
 
-/// One measured number, of what is no training step.
+/// One measured value of something that is not a training step.
 struct Figure {
   std::string name;    ///< "grid, flow graph vs bare tbb::flow"
   double value;        ///< 1.04

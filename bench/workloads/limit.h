@@ -9,14 +9,14 @@
 
 namespace gradmill::bench {
 
-/// The least time that the machine needs for a step, as measured on it.
+/// The least time that the machine needs for a step, as far as it can be measured.
 struct Limit {
   struct Row {
     Product product;
     ProductTime time;
   };
   std::vector<Row> products;
-  double products_ms = 0;     ///< all products of the step, each as often as the step has it
+  double products_ms = 0;     ///< all products of the step, each as often as it occurs
   std::int64_t bytes = 0;     ///< parameters, optimizer state and feeds, once each
   double bandwidth_gb_s = 0;  ///< of memory
   double move_ms = 0;         ///< those bytes at that bandwidth
@@ -28,7 +28,7 @@ struct Limit {
 
 /// Measures everything at `threads` threads in about `seconds`, in a process that has done nothing
 /// else: what oneDNN does with its own threads depends on who called it first. Throws as
-/// `measure_product`.
+/// `measure_product` does.
 Limit measure_limit(const Workload& workload, int threads, double seconds);
 
 }  // namespace gradmill::bench

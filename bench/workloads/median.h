@@ -6,7 +6,7 @@
 
 namespace gradmill::bench {
 
-/// The value in the middle; of two, the greater. `values` must not be empty.
+/// The middle value; of two, the larger. `values` must not be empty.
 template <class T>
 T median(std::vector<T> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);

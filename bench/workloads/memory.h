@@ -1,6 +1,6 @@
 #pragma once
 
-// What a step adds to the process's memory, ours and a peer's. Needs no library.
+// The memory that a step adds to the process, ours and those of peers. Needs no library.
 
 #include <cstdint>
 #include <fstream>
@@ -8,18 +8,18 @@
 
 namespace gradmill::bench {
 
-/// How far the resident memory rises above what it is when this is constructed.
+/// How far the resident memory rises above its size when this is constructed.
 class MemoryGrowth {
  public:
   MemoryGrowth() {
-    std::ofstream("/proc/self/clear_refs") << 5;  // the peak starts again from here
+    std::ofstream("/proc/self/clear_refs") << 5;  // resets the peak
     start_ = kilobytes("VmRSS:");
   }
 
-  /// From the construction to the peak since.
+  /// From construction to the peak since then.
   std::int64_t bytes() const { return peak_bytes() - start_ * 1024; }
 
-  /// All that is resident at that peak, libraries and data included.
+  /// Everything resident at that peak, libraries and data included.
   std::int64_t peak_bytes() const { return kilobytes("VmHWM:") * 1024; }
 
  private:

@@ -6,16 +6,16 @@
 
 namespace gradmill::bench {
 
-/// What one product takes, executed alone.
+/// The time of one product, executed alone.
 struct ProductTime {
   double ms = 0;
   std::string choice;  ///< "sgemm", "matmul" or "matmul, packed"
 };
 
 /// The best of what oneDNN offers for a whole f32 product with `threads` threads of its own:
-/// `dnnl_sgemm`, the matmul primitive, and the same with the second operand in the format that the
-/// primitive asks for, into which it was packed before; of a batch, one sgemm after the other. Each
-/// is run for `seconds` / 3, the median counts. Throws Failure when oneDNN fails.
+/// `dnnl_sgemm`, the matmul primitive, and the same with the second operand already packed in the
+/// format that the primitive asks for; for a batch, one sgemm after the other. Each runs for
+/// `seconds` / 3, and its median counts. Throws Failure when oneDNN fails.
 ProductTime measure_product(const Product& product, int threads, double seconds);
 
 }  // namespace gradmill::bench

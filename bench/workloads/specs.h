@@ -1,7 +1,7 @@
 #pragma once
 
-// The training steps that are measured, as plain data: the one place that names them and their
-// sizes. Needs no library, so that a peer's program can read it as well.
+// The training steps that are measured, as plain data: the only place with their names and sizes.
+// Needs no library, so that a peer's program can include it as well.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,20 +11,20 @@
 namespace gradmill::bench {
 
 enum class Family : std::uint8_t {
-  mlp,            ///< linear layers with relu between them, mean cross-entropy, an update
-  branches,       ///< such layers, kTowers times on one input; the sum of the logits as above
-  matmul,         ///< c = a b, and da and db for a dc that is fed
+  mlp,       ///< linear layers with relu between them, mean cross-entropy, an update
+  branches,  ///< kTowers such networks on one input; their logits are summed, the rest is as above
+  matmul,    ///< c = a b, and da and db for an upstream dc that is fed
   cross_entropy,  ///< the mean loss of labels, and the gradient of the logits
   gpt,            ///< a GPT-2 on random tokens, without dropout; mean cross-entropy, an update
-  attention,      ///< causal attention of q, k, v; their gradients for an upstream that is fed
-  linear_cross_entropy,  ///< that loss of x w^T, and the gradients of x and w
+  attention,  ///< causal attention of q, k and v, and their gradients for an upstream that is fed
+  linear_cross_entropy,  ///< the mean loss of x w^T, and the gradients of x and w
 };
 
 enum class Update : std::uint8_t { none, sgd, momentum, adamw };
 
-/// tools/models/gpt.h says what they are.
+/// As in tools/models/gpt.h.
 struct GptSizes {
-  std::int64_t length = 0;  ///< tokens a row, which are fewer than the context may have
+  std::int64_t length = 0;  ///< tokens per row, which may be fewer than the context
   std::int64_t vocab = 0;
   std::int64_t layers = 0;
   std::int64_t width = 0;
@@ -38,20 +38,19 @@ struct GptSizes {
 struct Spec {
   std::string name;
   Family family;
-  std::int64_t rows;  ///< the batch; of a product the rows of a, of attention those of q
-  /// mlp, branches: of the input, the hidden layers and the output. matmul: of a [rows, sizes[0]]
-  /// and b [sizes[0], sizes[1]]. cross_entropy: the classes.
-  /// attention: the heads, and the numbers a head. linear_cross_entropy: the numbers a row, and the
-  /// classes. gpt: none.
+  std::int64_t rows;  ///< the batch; matmul: rows of a; attention: rows of q
+  /// mlp, branches: the sizes of input, hidden layers and output. matmul: those of a [rows,
+  /// sizes[0]] and b [sizes[0], sizes[1]]. cross_entropy: the classes. attention: the heads and the
+  /// head width. linear_cross_entropy: the row length and the classes. gpt: none.
   std::vector<std::int64_t> sizes;
   Update update = Update::none;
   GptSizes gpt = {};
-  bool by_name = false;  ///< takes seconds a step, so it is measured only where it is named
+  bool by_name = false;  ///< a step takes seconds, so it is measured only if it is named
 };
 
 inline constexpr int kTowers = 16;
 
-/// What the updates use.
+/// The options of the updates.
 inline constexpr double kSgdRate = 0.01;
 inline constexpr double kMomentum = 0.9;
 inline constexpr double kAdamWRate = 1e-3;
@@ -83,8 +82,8 @@ inline std::vector<Spec> specs() {
   };
 }
 
-/// How many batches of data the steps take in turns, so that none finds its input in the cache
-/// where the data is small, and none needs gigabytes where it is large.
+/// The number of batches that the steps cycle through: enough that small inputs are not always in
+/// the cache, and few enough that large ones do not take gigabytes.
 inline int batches_of(const Spec& spec) {
   const bool large =
       spec.family == Family::cross_entropy || spec.family == Family::linear_cross_entropy;

@@ -18,7 +18,7 @@ TileTimes measure_tiles(const Workload& workload, double seconds) {
     session.run(workload.batches[static_cast<std::size_t>(step) % workload.batches.size()]);
   });
   Trace trace = session.stop_trace();
-  // The first were the warm-up.
+  // The first runs were the warm-up.
   trace.runs.erase(trace.runs.begin(), trace.runs.end() - static_cast<std::ptrdiff_t>(whole.steps));
   return {.plan = trace.plan,
           .steps = tile_times(trace),

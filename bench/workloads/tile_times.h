@@ -9,11 +9,11 @@
 
 namespace gradmill::bench {
 
-/// What the tiles of a workload's step take, one after the other on one thread.
+/// The times of the tiles of a workload's step, run one after the other on one thread.
 struct TileTimes {
   std::shared_ptr<const Plan> plan;
-  std::vector<ReplayStep> steps;  ///< one a step of the plan
-  std::size_t runs = 0;           ///< of which these are the medians
+  std::vector<ReplayStep> steps;  ///< one per step of the plan
+  std::size_t runs = 0;           ///< number of runs, of which the times are medians
   double serial_ms = 0;           ///< the median of a whole step on one thread
   double dispatch_ms = 0;         ///< see `measure_dispatch`
 };

@@ -20,7 +20,7 @@ std::shared_ptr<const Optimizer> optimizer_of(Update update) {
   return nullptr;
 }
 
-/// Builds a workload's graph, and its data along with it.
+/// Builds a workload's graph and its data.
 class Builder {
  public:
   Builder(Workload& workload, const Spec& spec, int batches)
@@ -167,7 +167,7 @@ class Builder {
     workload_.options.optimizer = optimizer_of(spec_.update);
   }
 
-  /// An input fed with numbers in [low, 1).
+  /// An input fed with random values in [low, 1).
   Value floats(const std::string& name, const Shape& shape, float low) {
     std::uniform_real_distribution<float> distribution(low, 1.0F);
     return fed<float>(graph_.input(name, shape), distribution);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include <gradmill/runtime/error.h>
 
@@ -14,21 +15,15 @@ Type in_f64(const Type& type) {
   return {is_floating(type.dtype) ? DType::f64 : type.dtype, type.shape};
 }
 
-template <class From, class To>
-Value constant_as(Graph& graph, const Node& node) {
-  std::vector<From> values(node.constant->size() / sizeof(From));
-  std::memcpy(values.data(), node.constant->data(), node.constant->size());
-  const std::vector<To> converted(values.begin(), values.end());
-  return graph.constant(std::span<const To>(converted), node.outputs[0].shape);
-}
-
 Value constant_in_f64(Graph& graph, const Node& node) {
-  switch (node.outputs[0].dtype) {
-    case DType::f32: return constant_as<float, double>(graph, node);
-    case DType::f64: return constant_as<double, double>(graph, node);
-    case DType::i64: break;
-  }
-  return constant_as<std::int64_t, std::int64_t>(graph, node);
+  return visit_dtype(node.outputs[0].dtype, [&](auto element) {
+    using From = decltype(element);
+    using To = std::conditional_t<is_floating(dtype_of<From>()), double, From>;
+    std::vector<From> values(node.constant->size() / sizeof(From));
+    std::memcpy(values.data(), node.constant->data(), node.constant->size());
+    const std::vector<To> converted(values.begin(), values.end());
+    return graph.constant(std::span<const To>(converted), node.outputs[0].shape);
+  });
 }
 
 int op_in_f64(Clone& clone, const Node& node) {

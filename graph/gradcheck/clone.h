@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,7 +11,7 @@ namespace gradmill {
 /// A graph made from a part of another, and where to find things in it.
 struct Clone {
   std::unique_ptr<Graph> graph;
-  std::vector<int> nodes;  ///< one a node of the original: its number in the copy, or -1
+  std::vector<int> nodes;  ///< one per node of the original: its number in the copy, or -1
 
   /// The copy of a value of the original; null when it was not copied.
   Value of(const Value& value) const;

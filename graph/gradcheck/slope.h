@@ -1,19 +1,18 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <span>
 #include <vector>
 
-#include <gradmill/graph/gradcheck.h>
+#include <gradmill/graph/gradcheck_report.h>
+#include <gradmill/graph/session.h>
 
 namespace gradmill {
 
 /// Elements of a tensor that move together, and what autodiff says of them.
 struct Line {
   std::span<double> x;                ///< moved, and put back
-  std::span<const double> direction;  ///< one an element
-  std::span<const double> gradient;   ///< one an element
+  std::span<const double> direction;  ///< one per element
+  std::span<const double> gradient;   ///< one per element
   double step;                        ///< multiple of the direction: the largest h
   double smallest;                    ///< no step is smaller, but for the second
 };
@@ -27,7 +26,7 @@ struct Comparison {
 /// parameters hold.
 class SlopeProbe {
  public:
-  /// Runs the session twice. `feeds` must stay; `weights` has one number an element of `y`.
+  /// Runs the session twice. `feeds` must stay; `weights` has one number per element of `y`.
   SlopeProbe(Session& session, Value y, std::span<const Feed> feeds,
              std::span<const double> weights);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include <gradmill/runtime/support/index.h>
@@ -18,7 +17,7 @@ constexpr std::uint64_t kDirection = 1;
 constexpr std::uint64_t kStreams = 2;
 
 // Halves that a failing direction may be cut into, so that one with a kink everywhere ends.
-constexpr int kMostHalves = 512;
+constexpr int kMaxHalves = 512;
 
 // Below that, relative to the element, rounding leaves nothing of the difference.
 constexpr double kSmallestStep = 1e-10;
@@ -29,16 +28,9 @@ double scale_of(double x) { return std::max(1.0, std::abs(x)); }
 
 }  // namespace
 
-double severity(const GradcheckSlope& slope) {
-  if (slope.verdict == GradcheckVerdict::kink) return -1;
-  const double ratio = slope.error == 0 ? 0 : slope.error / slope.tolerance;
-  if (slope.ok()) return std::min(ratio, 1.0);
-  return std::isnan(ratio) ? std::numeric_limits<double>::infinity() : std::max(ratio, 2.0);
-}
-
 TensorCheck::TensorCheck(GradcheckTensor& tensor, std::span<double> x,
                          std::span<const double> gradient, SlopeProbe& probe,
-                         const GradcheckOptions& options)
+                         const TensorCheckOptions& options)
     : tensor_(tensor),
       x_(x),
       gradient_(gradient),
@@ -73,7 +65,7 @@ void TensorCheck::sampled(std::size_t number) {
   }
   const Comparison whole = compare_range(0, count);
   tensor_.direction = {0, count, whole.slope};
-  budget_ = kMostHalves;
+  budget_ = kMaxHalves;
   if (!whole.slope.ok() && !fails_within(0, count, whole)) {
     tensor_.direction->slope.verdict = GradcheckVerdict::kink;
   }
@@ -93,7 +85,7 @@ Comparison TensorCheck::compare_element(std::int64_t element) {
   ++tensor_.checked;
   const GradcheckSlope& slope = comparison.slope;
   if (slope.verdict == GradcheckVerdict::kink) ++tensor_.kinks;
-  if (!tensor_.worst || severity(slope) > severity(tensor_.worst->slope)) {
+  if (!tensor_.worst || slope.severity() > tensor_.worst->slope.severity()) {
     tensor_.worst = {element, unravel_index(element, tensor_.type.shape), slope};
   }
   return comparison;

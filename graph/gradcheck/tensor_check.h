@@ -1,19 +1,22 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
-#include <gradmill/graph/gradcheck.h>
 #include <gradmill/graph/gradcheck/slope.h>
+#include <gradmill/graph/gradcheck_report.h>
 
 namespace gradmill {
 
-/// How bad a slope is, to find the worst: failures before the rest, kinks last.
-double severity(const GradcheckSlope& slope);
+/// As in GradcheckOptions.
+struct TensorCheckOptions {
+  double eps;
+  double atol;
+  double rtol;
+  std::int64_t samples;
+  std::uint64_t seed;
+};
 
 /// Compares the elements of one tensor, and fills in its part of the report.
 class TensorCheck {
@@ -21,7 +24,7 @@ class TensorCheck {
   /// `x` are its elements, which are as they were after each comparison; `gradient` is what
   /// autodiff gives for them. Both stay where they are.
   TensorCheck(GradcheckTensor& tensor, std::span<double> x, std::span<const double> gradient,
-              SlopeProbe& probe, const GradcheckOptions& options);
+              SlopeProbe& probe, const TensorCheckOptions& options);
 
   void all();
   /// Some elements and a random direction, both drawn from the seed and the tensor's `number`.
@@ -37,7 +40,7 @@ class TensorCheck {
   std::span<double> x_;
   std::span<const double> gradient_;
   SlopeProbe& probe_;
-  const GradcheckOptions& options_;
+  TensorCheckOptions options_;
   std::vector<double> direction_;
   std::vector<bool> seen_;
   int budget_ = 0;

@@ -58,10 +58,9 @@ class Accumulate : public Op {
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& type = context.outputs[0];
     const int terms = static_cast<int>(context.inputs.size());
-    if (type.dtype == DType::f32) {
-      return std::make_unique<AccumulateKernel<float>>(type.shape.elements(), terms);
-    }
-    return std::make_unique<AccumulateKernel<double>>(type.shape.elements(), terms);
+    return visit_floating(type.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+      return std::make_unique<AccumulateKernel<decltype(element)>>(type.shape.elements(), terms);
+    });
   }
 
   // Later terms are read after the first write, so only the first two may lie under the sum.

@@ -48,10 +48,9 @@ class FiniteCheck : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_finite_check(const Type& type, std::string what) {
-  if (type.dtype == DType::f32) {
-    return std::make_unique<FiniteCheck<float>>(type.shape.elements(), std::move(what));
-  }
-  return std::make_unique<FiniteCheck<double>>(type.shape.elements(), std::move(what));
+  return visit_floating(type.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
+    return std::make_unique<FiniteCheck<decltype(element)>>(type.shape.elements(), std::move(what));
+  });
 }
 
 }  // namespace gradmill

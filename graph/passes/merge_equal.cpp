@@ -80,27 +80,28 @@ class Table {
 
 }  // namespace
 
-void merge_equal(Nodes& nodes, std::vector<bool>& live, std::vector<Node::Edge>& roots) {
+void merge_equal(Rewriting& rewriting) {
+  Nodes& nodes = rewriting.nodes;
   Table seen(nodes.size());
   std::vector<int> twin(nodes.size());  // the node whose outputs stand for this one's
   std::iota(twin.begin(), twin.end(), 0);
   for (int i = 0; i < static_cast<int>(nodes.size()); ++i) {
     Node& node = nodes[at(i)];
     for (Node::Edge& edge : node.inputs) edge.node = twin[at(edge.node)];
-    if (!live[at(i)]) continue;
+    if (!rewriting.live[at(i)]) continue;
     const std::optional<std::size_t> hash = hash_of(node);
     if (!hash) continue;
     const int equal = seen.find_or_add(
         *hash, i, [&](int other) { return computes_same(nodes[at(other)], node); });
     if (equal < 0) continue;
     twin[at(i)] = equal;
-    live[at(i)] = false;
+    rewriting.live[at(i)] = false;
     if (log_enabled(LogLevel::debug)) {
       log(LogLevel::debug,
           cat("rewrite: '", node.name, "' computes the same as '", nodes[at(equal)].name, "'"));
     }
   }
-  for (Node::Edge& root : roots) root.node = twin[at(root.node)];
+  for (Node::Edge& root : rewriting.roots) root.node = twin[at(root.node)];
 }
 
 }  // namespace gradmill

@@ -1,5 +1,6 @@
 #include <gradmill/graph/passes/recompute.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -44,12 +45,13 @@ class Recomputer {
           if (again_[at(edge.node)]) copy(edge.node);
         }
       }
-      moved_[at(index)] = emit(node, late);
+      moved_[at(index)] = emit(index, late);
     }
     return std::move(result_);
   }
 
   int moved(int node) const { return moved_[at(node)]; }
+  std::vector<int> take_origins() { return std::move(origins_); }
 
  private:
   // With all that it is computed from a second time, first things first.
@@ -60,7 +62,7 @@ class Recomputer {
       pending.pop_back();
       if (copies_[at(next)] >= 0) continue;
       if (ready) {
-        copies_[at(next)] = emit(nodes_[at(next)], true);
+        copies_[at(next)] = emit(next, true);
         Node& node = result_.back();
         node.name += ".again";
         node.phase = Phase::backward;
@@ -73,8 +75,9 @@ class Recomputer {
     }
   }
 
-  int emit(const Node& node, bool late) {
-    Node& placed = result_.emplace_back(node);
+  int emit(int index, bool late) {
+    Node& placed = result_.emplace_back(nodes_[at(index)]);
+    origins_.push_back(index);
     for (Edge& edge : placed.inputs) {
       edge.node = late && again_[at(edge.node)] ? copies_[at(edge.node)] : moved_[at(edge.node)];
     }
@@ -83,9 +86,10 @@ class Recomputer {
 
   const Nodes& nodes_;
   std::vector<bool> again_;
-  std::vector<int> moved_;   // one a node: its new number
-  std::vector<int> copies_;  // one a node: the number of its copy, or -1
+  std::vector<int> moved_;   // one per node: its new number
+  std::vector<int> copies_;  // one per node: the number of its copy, or -1
   Nodes result_;
+  std::vector<int> origins_;  // one per node of the result
 };
 
 }  // namespace
@@ -98,11 +102,16 @@ std::vector<bool> recomputable(const Graph& graph) {
   return result;
 }
 
-void recompute(Graph& graph, std::vector<Value>& roots, const std::vector<bool>& again) {
+std::vector<int> recompute(Graph& graph, Ends& ends, const std::vector<bool>& again) {
   Recomputer recomputer(graph.nodes(), with_other_names(graph.nodes(), again));
   Nodes nodes = recomputer.run();
-  for (Value& root : roots) root = {&graph, recomputer.moved(root.node()), root.output()};
+  const auto follow = [&](Value& value) {
+    if (value) value = {&graph, recomputer.moved(value.node()), value.output()};
+  };
+  std::ranges::for_each(ends.roots, follow);
+  std::ranges::for_each(ends.inputs, follow);
   graph.reset(std::move(nodes));
+  return recomputer.take_origins();
 }
 
 double kept_bytes(const Graph& graph, const std::vector<bool>& again) {

@@ -1,35 +1,25 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
-#include <vector>
 
 #include <gradmill/graph/graph.h>
 #include <gradmill/graph/parameters.h>
-#include <gradmill/runtime/plan.h>
+#include <gradmill/graph/passes/ends.h>
+#include <gradmill/graph/planning/graph_plan.h>
 
 namespace gradmill {
-
-/// A plan and where to find things in it.
-struct Compiled {
-  Plan plan;
-  /// One a root: its buffer.
-  std::vector<int> roots;
-  /// One a node of the graph: the buffer of an input that some step reads or a root is, else -1.
-  std::vector<int> feeds;
-};
 
 struct CompileOptions {
   bool check_finite = false;
   const Tuning* tuning = nullptr;
-  /// Steps are kept from running ahead of others as far as the plan's arena needs for so many
-  /// bytes.
-  std::size_t arena_budget = std::numeric_limits<std::size_t>::max();
+  std::size_t memory_budget = 0;  ///< as in SessionOptions; 0 for none
+  int threads = 1;                ///< for which the budget must do
 };
 
-/// Prepares every node's kernel, derives the edges, and plans memory. Variables are found in
-/// `parameters`, which must outlive the plan. Throws Error when a kernel cannot be made.
-GRADMILL_API Compiled compile(const Graph& graph, const std::vector<Value>& roots,
-                              const Parameters& parameters, const CompileOptions& options);
+/// Lowers and places a graph. For a budget, nodes may be computed a second time: `graph` and `ends`
+/// are then changed as `recompute` does. Variables are found in `parameters`, which must outlive
+/// the plan. Throws Error when a kernel cannot be made, or a budget not be met.
+GRADMILL_API GraphPlan compile(Graph& graph, Ends& ends, const Parameters& parameters,
+                               const CompileOptions& options);
 
 }  // namespace gradmill

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <gradmill/graph/passes/recompute.h>
+#include <gradmill/graph/planning/lower.h>
+#include <gradmill/graph/planning/place.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
 
@@ -36,19 +38,20 @@ struct Group {
 
 class Search {
  public:
-  Search(Graph& graph, std::vector<Value>& roots, const Parameters& parameters,
-         const CompileOptions& options, std::size_t budget, int threads)
+  Search(Graph& graph, Ends& ends, const Parameters& parameters, PreparedKernels& kernels,
+         bool check_finite, std::size_t budget, int threads)
       : graph_(graph),
-        roots_(roots),
+        ends_(ends),
         parameters_(parameters),
-        options_(options),
+        kernels_(kernels),
+        check_finite_(check_finite),
         budget_(budget),
         threads_(threads),
         again_(graph.nodes().size(), false) {
     find_groups();
   }
 
-  Compiled run() {
+  GraphPlan run() {
     attempt(again_);
     const std::size_t without = best_->bytes.total();
     std::vector<Group> taken;
@@ -69,17 +72,20 @@ class Search {
     for (const Group& group : taken) give_back(group);
     report(without);
     if (best_->graph != nullptr) graph_.reset(best_->graph->release());
-    for (std::size_t i = 0; i < roots_.size(); ++i) {
-      roots_[i] = {&graph_, best_->roots[i].node(), best_->roots[i].output()};
+    ends_ = std::move(best_->ends);
+    for (auto* values : {&ends_.roots, &ends_.inputs}) {
+      for (Value& value : *values) {
+        if (value) value = {&graph_, value.node(), value.output()};
+      }
     }
-    return std::move(best_->compiled);
+    return std::move(best_->planned);
   }
 
  private:
   struct Attempt {
     std::unique_ptr<Graph> graph;  // null: the one that was given
-    std::vector<Value> roots;
-    Compiled compiled;
+    Ends ends;
+    GraphPlan planned;
     PlannedBytes bytes;
   };
 
@@ -98,17 +104,17 @@ class Search {
     for (auto& [key, group] : groups) groups_.push_back(std::move(group));
   }
 
-  // The group that saves the most for its time; one without nodes when none saves anything.
+  // The group that saves most bytes for its time; one without nodes when none saves anything.
   Group take_best() {
     const double kept = kept_bytes(graph_, again_);
     std::size_t best = groups_.size();
-    double most = 0;
+    double largest = 0;
     for (std::size_t i = 0; i < groups_.size(); ++i) {
       std::vector<bool> more = again_;
       for (const int node : groups_[i].nodes) more[at(node)] = true;
       const double gain = (kept - kept_bytes(graph_, more)) / groups_[i].seconds;
-      if (gain <= most) continue;
-      most = gain;
+      if (gain <= largest) continue;
+      largest = gain;
       best = i;
     }
     if (best == groups_.size()) return {};
@@ -117,34 +123,36 @@ class Search {
     return group;
   }
 
-  // Compiles with these nodes computed twice; keeps the plan, and says so, when it is smaller.
+  // Plans with these nodes computed twice; keeps the plan, and says so, when it is smaller.
   bool attempt(const std::vector<bool>& again) {
-    Attempt found = compiled(again);
+    Attempt found = planned(again);
     if (best_ && found.bytes.total() >= best_->bytes.total()) return false;
     best_ = std::move(found);
     return true;
   }
 
-  Attempt compiled(const std::vector<bool>& again) {
-    Attempt result{.graph = nullptr, .roots = roots_, .compiled = {}, .bytes = {}};
-    const Graph* graph = &graph_;
+  Attempt planned(const std::vector<bool>& again) {
+    Attempt result{.graph = nullptr, .ends = ends_, .planned = {}, .bytes = {}};
+    const auto place_in = [&](Lowered lowered, std::size_t arena_budget) {
+      result.planned = place(std::move(lowered), arena_budget);
+      result.bytes = planned_bytes(result.planned.plan, threads_);
+    };
+    std::vector<int> origins;
     if (std::ranges::find(again, true) != again.end()) {
       result.graph = std::make_unique<Graph>();
       result.graph->reset(graph_.nodes());
-      recompute(*result.graph, result.roots, again);
-      graph = result.graph.get();
+      origins = recompute(*result.graph, result.ends, again);
     }
-    for (Value& root : result.roots) root = {const_cast<Graph*>(graph), root.node(), root.output()};
-    CompileOptions options = options_;
-    options.arena_budget = arena_budget_;
-    result.compiled = compile(*graph, result.roots, parameters_, options);
-    result.bytes = planned_bytes(result.compiled.plan, threads_);
+    Lowered lowered = lower(result.graph ? *result.graph : graph_, result.ends, parameters_,
+                            kernels_, check_finite_, origins);
     if (arena_budget_ == 0) {
+      place_in(lowered, 0);
       const std::size_t rest = result.bytes.total() - result.bytes.arena;
       arena_budget_ = budget_ > rest ? budget_ - rest : 1;
+      if (result.bytes.total() > budget_) return result;
       // Looser orders than the tightest may fit as well.
-      if (result.bytes.total() <= budget_) return compiled(again);
     }
+    place_in(std::move(lowered), arena_budget_);
     return result;
   }
 
@@ -156,7 +164,7 @@ class Search {
       const std::size_t half = (least + needed) / 2;
       std::vector<bool> fewer = again_;
       for (std::size_t i = half; i < group.nodes.size(); ++i) fewer[at(group.nodes[i])] = false;
-      Attempt found = compiled(fewer);
+      Attempt found = planned(fewer);
       if (found.bytes.total() > budget_) {
         least = half + 1;
         continue;
@@ -190,9 +198,10 @@ class Search {
   }
 
   Graph& graph_;
-  std::vector<Value>& roots_;
+  Ends& ends_;
   const Parameters& parameters_;
-  CompileOptions options_;
+  PreparedKernels& kernels_;
+  bool check_finite_;
   std::size_t budget_;
   int threads_;
   std::size_t arena_budget_ = 0;  // until the first attempt tells what the rest takes
@@ -209,9 +218,10 @@ PlannedBytes planned_bytes(const Plan& plan, int threads) {
           .scratch = plan.scratch_bytes * static_cast<std::size_t>(threads)};
 }
 
-Compiled compile_within(Graph& graph, std::vector<Value>& roots, const Parameters& parameters,
-                        CompileOptions options, std::size_t budget, int threads) {
-  return Search(graph, roots, parameters, options, budget, threads).run();
+GraphPlan place_within(Graph& graph, Ends& ends, const Parameters& parameters,
+                       PreparedKernels& kernels, bool check_finite, std::size_t budget,
+                       int threads) {
+  return Search(graph, ends, parameters, kernels, check_finite, budget, threads).run();
 }
 
 }  // namespace gradmill

@@ -1,11 +1,12 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <cstddef>
-#include <vector>
 
-#include <gradmill/graph/planning/compile.h>
+#include <gradmill/graph/graph.h>
+#include <gradmill/graph/parameters.h>
+#include <gradmill/graph/passes/ends.h>
+#include <gradmill/graph/planning/graph_plan.h>
+#include <gradmill/graph/planning/prepared_kernels.h>
 
 namespace gradmill {
 
@@ -19,12 +20,13 @@ struct PlannedBytes {
 
 GRADMILL_API PlannedBytes planned_bytes(const Plan& plan, int threads);
 
-/// `compile` of a plan that takes at most `budget` bytes on so many threads, for which steps are
-/// kept from running ahead and nodes are computed a second time (`graph` and `roots` are then
-/// changed as `recompute` does). Groups of like nodes are taken by the bytes that they no longer
-/// keep for the time they cost, as long as the plan gets smaller by it, and of the last ones no
-/// more than needed. Throws Error when nothing fits, with the smallest budget that does.
-Compiled compile_within(Graph& graph, std::vector<Value>& roots, const Parameters& parameters,
-                        CompileOptions options, std::size_t budget, int threads);
+/// A plan that takes at most `budget` bytes on so many threads, for which steps are kept from
+/// running ahead and nodes are computed a second time (`graph` and `ends` are then changed as
+/// `recompute` does). Groups of like nodes are taken by the bytes that they no longer keep for the
+/// time they cost, as long as the plan gets smaller by it, and of the last ones no more than
+/// needed. Throws Error when nothing fits, with the smallest budget that does.
+GraphPlan place_within(Graph& graph, Ends& ends, const Parameters& parameters,
+                       PreparedKernels& kernels, bool check_finite, std::size_t budget,
+                       int threads);
 
 }  // namespace gradmill

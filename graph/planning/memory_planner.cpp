@@ -30,7 +30,7 @@ struct Life {
 
 constexpr int kNever = std::numeric_limits<int>::max();
 
-// One a step: the first step that follows it.
+// One per step: the first step that follows it.
 std::vector<int> followers_of(const Plan& plan) {
   std::vector<int> followers(plan.steps.size(), kNever);
   for (int index = static_cast<int>(plan.steps.size()) - 1; index >= 0; --index) {
@@ -92,8 +92,8 @@ class Planner {
   std::size_t lowest_gap(const Life& life, std::size_t size) const {
     std::size_t offset = 0;
     std::size_t begin = 0;
-    if (lanes_.size() > kMostLanes) {
-      begin = lanes_.size() - kMostLanes;
+    if (lanes_.size() > kMaxLanes) {
+      begin = lanes_.size() - kMaxLanes;
       offset = lanes_[begin].offset + largest_;
     }
     for (std::size_t i = begin; i < lanes_.size(); ++i) {
@@ -113,7 +113,7 @@ class Planner {
            (next == lives.end() || done_before(life, *next));
   }
 
-  // Whether `a` is done with for good before `b` begins.
+  // Whether `a` is done with for good before `b` starts.
   bool done_before(const Life& a, const Life& b) const {
     if (a.after > b.first) return false;
     const std::span<const int> steps = uses(a.buffer);
@@ -136,14 +136,14 @@ class Planner {
   }
 
   // Of more lanes than these only the last are searched, so that no plan takes quadratic time.
-  static constexpr std::size_t kMostLanes = 512;
+  static constexpr std::size_t kMaxLanes = 512;
 
   Plan& plan_;
   const Precedence& precedence_;
   Lists uses_;
   std::vector<int> followers_;
   std::vector<Lane> lanes_;               // by offset
-  std::vector<std::vector<Life>> lives_;  // of one lane each; each done with before the next begins
+  std::vector<std::vector<Life>> lives_;  // of one lane each; each done with before the next starts
   std::size_t largest_ = 0;
 };
 

@@ -47,7 +47,7 @@ class GRADMILL_API Precedence {
 
   std::size_t words_;
   std::vector<std::uint64_t> rows_;
-  // One a step, empty while no steps are far apart: the first place on the longest path that
+  // One per step, empty while no steps are far apart: the first place on the longest path that
   // follows the step, and the last one that it follows, or that it is.
   std::vector<int> enters_;
   std::vector<int> leaves_;

@@ -62,7 +62,7 @@ Precedence derive_predecessors(Plan& plan) {
 
 namespace {
 
-// One a node: the node whose bytes its value is, seen through ops that only rename.
+// One per node: the node whose bytes its value is, seen through ops that only rename.
 std::vector<int> owners_of(const Nodes& nodes) {
   std::vector<int> owners(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -74,7 +74,7 @@ std::vector<int> owners_of(const Nodes& nodes) {
   return owners;
 }
 
-// One a node: whether an update writes it.
+// One per node: whether an update writes it.
 std::vector<bool> updated_in(const Nodes& nodes) {
   std::vector<bool> updated(nodes.size(), false);
   for (const Node& node : nodes) {

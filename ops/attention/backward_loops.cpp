@@ -7,7 +7,7 @@
 #define HWY_TARGET_INCLUDE "gradmill/ops/attention/backward_loops.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <gradmill/ops/attention/product-inl.h>
+#include <gradmill/ops/matmul/micro_kernel-inl.h>
 #include <gradmill/ops/attention/scores-inl.h>
 #include <gradmill/ops/simd/vector_math-inl.h>
 // clang-format on
@@ -41,10 +41,10 @@ struct QueryBlock {
     const T* result = head.result + first * head.result_row;
     for (std::int64_t i = 0; i < n; i += kWide) {
       const std::int64_t rows = std::min(kWide, n - i);
-      pack_strip(query + i * head.query_row, head.query_row, rows, head.width, head.scale,
-                 strips + i * head.width);
-      pack_strip(upstream + i * head.result_row, head.result_row, rows, head.value_width, T(1),
-                 upstream_strips + i * head.value_width);
+      pack_transposed_panel(query + i * head.query_row, head.query_row, rows, head.width,
+                            head.scale, strips + i * head.width);
+      pack_transposed_panel(upstream + i * head.result_row, head.result_row, rows, head.value_width,
+                            T(1), upstream_strips + i * head.value_width);
     }
     pack_panels(query, head.query_row, n, padded, head.width, panels);
     pack_panels(upstream, head.result_row, n, padded, head.value_width, upstream_panels);
@@ -53,8 +53,8 @@ struct QueryBlock {
       const T* y = result + i * head.result_row;
       dots[i] = sum_of(d, head.value_width, T(0),
                        [&](auto load, auto) HWY_ATTR { return hn::Mul(load(x), load(y)); });
-      maxima[i] = head.numbers[first + i];
-      reciprocals[i] = head.numbers[head.queries + first + i];
+      maxima[i] = head.statistics[first + i];
+      reciprocals[i] = head.statistics[head.queries + first + i];
     }
     for (T* row : {maxima, reciprocals, dots}) std::fill_n(row + n, padded - n, T(0));
   }
@@ -110,8 +110,9 @@ void backward_keys(const AttentionHead<T>& head, std::int64_t s0, std::int64_t n
   T* key_sums = parts.key_sums.in(scratch);
   T* values = parts.values.in(scratch);
   T* value_sums = parts.value_sums.in(scratch);
-  pack_dense(head.key + s0 * head.key_row, head.key_row, n, head.width, keys);
-  pack_dense(head.value + s0 * head.value_row, head.value_row, n, head.value_width, values);
+  pack_straight(head.key + s0 * head.key_row, head.key_row, n, head.width, keys, head.width);
+  pack_straight(head.value + s0 * head.value_row, head.value_row, n, head.value_width, values,
+                head.value_width);
   pack_panels(head.key + s0 * head.key_row, head.key_row, n, n, head.width, key_panels);
   std::fill_n(key_sums, n * e, T(0));
   std::fill_n(value_sums, n * v, T(0));
@@ -126,21 +127,22 @@ void backward_keys(const AttentionHead<T>& head, std::int64_t s0, std::int64_t n
       const std::int64_t visible = visible_keys(head, q + at, s0, n);
       T* p = scores + i * part;
       T* ds = gradients + i * part;
-      product<true>(Left<T>{keys, head.width, head.width}, visible, block.strips + at * head.width,
-                    0, 1, false, p, kWide);
-      product<true>(Left<T>{values, head.value_width, head.value_width}, visible,
-                    block.upstream_strips + at * head.value_width, 0, 1, false, ds, kWide);
+      multiply_panels<true>(Left<T>{keys, head.width, head.width}, visible,
+                            block.strips + at * head.width, 0, 1, OldSum::unused, p, kWide);
+      multiply_panels<true>(Left<T>{values, head.value_width, head.value_width}, visible,
+                            block.upstream_strips + at * head.value_width, 0, 1, OldSum::unused, ds,
+                            kWide);
       hide(head, q + at, s0, visible, p);
       score_gradients(block, at, visible, p, ds);
-      product<false>(Left<T>{ds, kWide, visible}, kWide, key_panels, part, width_panels, add,
-                     query_sums + (q + at) * e, e);
+      multiply_panels<false>(Left<T>{ds, kWide, visible}, kWide, key_panels, part, width_panels,
+                             last_if(add), query_sums + (q + at) * e, e);
       std::fill_n(p + visible * kWide, (seen - visible) * kWide, T(0));
       std::fill_n(ds + visible * kWide, (seen - visible) * kWide, T(0));
     }
-    product<true>(Left<T>{scores, kWide, kWide, strips, part}, seen, block.upstream_panels,
-                  strips * kWide * kWide, value_panels, true, value_sums, v);
-    product<true>(Left<T>{gradients, kWide, kWide, strips, part}, seen, block.panels,
-                  strips * kWide * kWide, width_panels, true, key_sums, e);
+    multiply_panels<true>(Left<T>{scores, kWide, kWide, strips, part}, seen, block.upstream_panels,
+                          strips * kWide * kWide, value_panels, OldSum::last, value_sums, v);
+    multiply_panels<true>(Left<T>{gradients, kWide, kWide, strips, part}, seen, block.panels,
+                          strips * kWide * kWide, width_panels, OldSum::last, key_sums, e);
   }
   const hn::ScalableTag<T> d;
   const auto scale = hn::Set(d, head.scale);

@@ -7,7 +7,7 @@
 #define HWY_TARGET_INCLUDE "gradmill/ops/attention/forward_loops.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-#include <gradmill/ops/attention/product-inl.h>
+#include <gradmill/ops/matmul/micro_kernel-inl.h>
 #include <gradmill/ops/attention/scores-inl.h>
 #include <gradmill/ops/simd/vector_math-inl.h>
 // clang-format on
@@ -19,11 +19,11 @@ HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 namespace {
 
-// Scores become exp(s - m), with m the largest so far; `factor` is what that makes of what was
-// added up with the m before.
+// Scores become exp(s - m), with m the largest so far and `totals` their sum. What was added up
+// with the m before is to be multiplied by `factors`.
 template <class T>
-HWY_NOINLINE void exponentials(std::int64_t keys, T* HWY_RESTRICT scores, T* maxima, T* sum,
-                               T* factor) {
+HWY_NOINLINE void exponentials(std::int64_t keys, T* HWY_RESTRICT scores, T* maxima, T* totals,
+                               T* factors) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr std::int64_t kHalf = kStrip<T> / 2;
@@ -44,7 +44,7 @@ HWY_NOINLINE void exponentials(std::int64_t keys, T* HWY_RESTRICT scores, T* max
   for (int h = 0; h < 2; ++h) {
     m[h] = hn::Max(m[h], odd[h]);
     if (j < keys) m[h] = hn::Max(m[h], hn::Load(d, scores + j * kStrip<T> + h * kHalf));
-    // -inf less -inf were NaN.
+    // -inf minus -inf would be NaN.
     base[h] = hn::IfThenElse(hn::Eq(m[h], lowest), hn::Zero(d), m[h]);
     sums[h] = hn::Zero(d);
   }
@@ -59,9 +59,9 @@ HWY_NOINLINE void exponentials(std::int64_t keys, T* HWY_RESTRICT scores, T* max
   }
   for (int h = 0; h < 2; ++h) {
     const V f = exp_of_nonpositive(d, hn::Sub(before[h], base[h]));
-    hn::Store(f, d, factor + h * kHalf);
+    hn::Store(f, d, factors + h * kHalf);
     hn::Store(m[h], d, maxima + h * kHalf);
-    hn::Store(hn::MulAdd(hn::Load(d, sum + h * kHalf), f, sums[h]), d, sum + h * kHalf);
+    hn::Store(hn::MulAdd(hn::Load(d, totals + h * kHalf), f, sums[h]), d, totals + h * kHalf);
   }
 }
 
@@ -81,7 +81,7 @@ void scale_rows(const T* factors, std::int64_t rows, std::int64_t width, const T
 
 template <class T>
 void forward(const AttentionHead<T>& head, std::int64_t first, std::int64_t last, T* result,
-             T* numbers, std::byte* scratch) {
+             T* statistics, std::byte* scratch) {
   constexpr std::int64_t kWide = kStrip<T>;
   const std::int64_t e = attention_padded(head.width);
   const std::int64_t v = attention_padded(head.value_width);
@@ -98,44 +98,45 @@ void forward(const AttentionHead<T>& head, std::int64_t first, std::int64_t last
   std::fill_n(maxima, kAttentionQueries, -std::numeric_limits<T>::infinity());
   std::fill_n(totals, kAttentionQueries, T(0));
   for (std::int64_t q = first; q < last; q += kWide) {
-    pack_strip(head.query + q * head.query_row, head.query_row, std::min(kWide, last - q),
-               head.width, head.scale, queries + (q - first) * e);
+    pack_transposed_panel(head.query + q * head.query_row, head.query_row,
+                          std::min(kWide, last - q), head.width, head.scale,
+                          queries + (q - first) * e);
   }
   const std::int64_t end = head.causal ? std::min(head.keys, last) : head.keys;
   for (std::int64_t s = 0; s < end; s += kAttentionKeys) {
     const std::int64_t n = std::min(kAttentionKeys, end - s);
-    pack_dense(head.key + s * head.key_row, head.key_row, n, head.width, keys);
+    pack_straight(head.key + s * head.key_row, head.key_row, n, head.width, keys, head.width);
     pack_panels(head.value + s * head.value_row, head.value_row, n, n, head.value_width, values);
     for (std::int64_t q = first; q < last; q += kWide) {
       const std::int64_t visible = visible_keys(head, q, s, n);
       if (visible == 0) continue;
       const std::int64_t at = q - first;
-      product<true>(Left<T>{keys, head.width, head.width}, visible, queries + at * e, 0, 1, false,
-                    scores, kWide);
+      multiply_panels<true>(Left<T>{keys, head.width, head.width}, visible, queries + at * e, 0, 1,
+                            OldSum::unused, scores, kWide);
       hide(head, q, s, visible, scores);
       exponentials(visible, scores, maxima + at, totals + at, factors);
       if (s > 0) scale_rows(factors, kWide, panels * kWide, sums + at * v, v, sums + at * v, v);
-      product<false>(Left<T>{scores, kWide, visible}, kWide, values, n * kWide, panels, s > 0,
-                     sums + at * v, v);
+      multiply_panels<false>(Left<T>{scores, kWide, visible}, kWide, values, n * kWide, panels,
+                             last_if(s > 0), sums + at * v, v);
     }
   }
   for (std::int64_t i = 0; i < last - first; ++i) {
     const bool none = totals[i] == 0;
     totals[i] = none ? T(0) : T(1) / totals[i];
-    numbers[first + i] = none ? T(0) : maxima[i];
-    numbers[head.queries + first + i] = totals[i];
+    statistics[first + i] = none ? T(0) : maxima[i];
+    statistics[head.queries + first + i] = totals[i];
   }
   scale_rows(totals, last - first, head.value_width, sums, v, result + first * head.result_row,
              head.result_row);
 }
 
 void forward_f32(const AttentionHead<float>& head, std::int64_t first, std::int64_t last,
-                 float* result, float* numbers, std::byte* scratch) {
-  forward(head, first, last, result, numbers, scratch);
+                 float* result, float* statistics, std::byte* scratch) {
+  forward(head, first, last, result, statistics, scratch);
 }
 void forward_f64(const AttentionHead<double>& head, std::int64_t first, std::int64_t last,
-                 double* result, double* numbers, std::byte* scratch) {
-  forward(head, first, last, result, numbers, scratch);
+                 double* result, double* statistics, std::byte* scratch) {
+  forward(head, first, last, result, statistics, scratch);
 }
 }  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
@@ -151,12 +152,12 @@ HWY_EXPORT(forward_f64);
 }  // namespace
 
 void attention_forward(const AttentionHead<float>& head, std::int64_t first, std::int64_t last,
-                       float* result, float* numbers, std::byte* scratch) {
-  HWY_DYNAMIC_DISPATCH(forward_f32)(head, first, last, result, numbers, scratch);
+                       float* result, float* statistics, std::byte* scratch) {
+  HWY_DYNAMIC_DISPATCH(forward_f32)(head, first, last, result, statistics, scratch);
 }
 void attention_forward(const AttentionHead<double>& head, std::int64_t first, std::int64_t last,
-                       double* result, double* numbers, std::byte* scratch) {
-  HWY_DYNAMIC_DISPATCH(forward_f64)(head, first, last, result, numbers, scratch);
+                       double* result, double* statistics, std::byte* scratch) {
+  HWY_DYNAMIC_DISPATCH(forward_f64)(head, first, last, result, statistics, scratch);
 }
 
 }  // namespace gradmill

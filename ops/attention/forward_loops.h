@@ -29,10 +29,10 @@ struct AttentionScratch {
   BlockPart<T> queries, sums, maxima, totals, keys, values, scores, factors;
 };
 
-/// The queries [first, last), at most kAttentionQueries of them: results and numbers.
+/// The queries [first, last), at most kAttentionQueries of them: results and statistics.
 void attention_forward(const AttentionHead<float>& head, std::int64_t first, std::int64_t last,
-                       float* result, float* numbers, std::byte* scratch);
+                       float* result, float* statistics, std::byte* scratch);
 void attention_forward(const AttentionHead<double>& head, std::int64_t first, std::int64_t last,
-                       double* result, double* numbers, std::byte* scratch);
+                       double* result, double* statistics, std::byte* scratch);
 
 }  // namespace gradmill

@@ -6,7 +6,7 @@
 
 namespace gradmill {
 
-/// A head's matrices, and how far it is from one row to the next in each.
+/// A head's matrices, and the stride from one row to the next of each.
 template <class T>
 struct AttentionHead {
   std::int64_t queries = 1;
@@ -18,10 +18,10 @@ struct AttentionHead {
   const T* query = nullptr;
   const T* key = nullptr;
   const T* value = nullptr;
-  const T* mask = nullptr;  ///< null: none
+  const T* mask = nullptr;  ///< null for none
   const T* result = nullptr;
-  const T* upstream = nullptr;  ///< rows as in the result
-  const T* numbers = nullptr;   ///< the rows' maxima, then their reciprocal sums
+  const T* upstream = nullptr;    ///< rows as in the result
+  const T* statistics = nullptr;  ///< the rows' maxima, then their reciprocal sums
   std::int64_t query_row = 0;
   std::int64_t key_row = 0;
   std::int64_t value_row = 0;
@@ -30,8 +30,8 @@ struct AttentionHead {
   std::int64_t result_row = 0;
 };
 
-/// Keys that are worked on at once. Measured with heads of 64 on Zen 3, as the numbers of queries
-/// are: what a tile works on stays within a second-level cache of 512 KB.
+/// Keys that are worked on at once. Measured with heads of 64 on Zen 3, as the statistics of
+/// queries are: what a tile works on stays within a second-level cache of 512 KB.
 inline constexpr std::int64_t kAttentionKeys = 256;
 
 /// Widths are padded to a multiple of every instruction set's strip, which is two vectors.

@@ -7,13 +7,12 @@
 #include <gradmill/ops/attention/backward_loops.h>
 #include <gradmill/ops/attention/forward_loops.h>
 #include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/ops/tiles/stages.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
 namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 std::int64_t offset(const AttentionProblem& p, const AttentionRows& rows, std::int64_t head) {
   return rows.first + head / p.heads * rows.outer + head % p.heads * rows.head;
@@ -40,13 +39,13 @@ AttentionHead<T> head_of(const AttentionProblem& p, const KernelRun& run, std::i
   return result;
 }
 
-// What is causal is uneven: tiles with the most work are numbered first.
+// Causal attention is uneven: the tiles with the most work are numbered first.
 template <class T>
 class Forward final : public Kernel {
  public:
   explicit Forward(AttentionProblem problem)
       : p_(std::move(problem)),
-        blocks_(ceil_div(p_.queries, kAttentionQueries)),
+        blocks_(divide_up(p_.queries, kAttentionQueries)),
         scratch_bytes_(AttentionScratch<T>(p_.width, p_.value_width).layout.bytes()) {}
 
   std::int64_t tiles(int) const override { return p_.all_heads() * blocks_; }
@@ -79,16 +78,16 @@ class Backward final : public StagedKernel<Backward<T>> {
         width_(attention_padded(p_.width)),
         rows_(attention_padded(p_.queries)) {
     constexpr std::int64_t kTiles = 32;
-    const std::int64_t blocks = ceil_div(p_.keys, kAttentionKeys);
-    const std::int64_t wanted = std::min(blocks, ceil_div(kTiles, p_.all_heads()));
-    part_ = ceil_div(blocks, wanted) * kAttentionKeys;
-    parts_ = ceil_div(p_.keys, part_);
+    const std::int64_t blocks = divide_up(p_.keys, kAttentionKeys);
+    const std::int64_t wanted = std::min(blocks, divide_up(kTiles, p_.all_heads()));
+    part_ = divide_up(blocks, wanted) * kAttentionKeys;
+    parts_ = divide_up(p_.keys, part_);
     this->add_stage(p_.all_heads() * parts_, &Backward::run_part);
     if (parts_ == 1) {
       query_sums_ = scratch_.add<T>(rows_ * width_);
     } else {
       query_sums_ = workspace_.add<T>(p_.all_heads() * parts_ * rows_ * width_);
-      this->add_stage(p_.all_heads() * ceil_div(p_.queries, kAttentionQueries),
+      this->add_stage(p_.all_heads() * divide_up(p_.queries, kAttentionQueries),
                       &Backward::add_parts_of_block);
     }
     const AttentionBackwardScratch<T> of_loops(p_.width, p_.value_width);
@@ -107,9 +106,9 @@ class Backward final : public StagedKernel<Backward<T>> {
     const std::int64_t head = tile % p_.all_heads();
     const std::int64_t part = tile / p_.all_heads();
     AttentionHead<T> data = head_of<T>(p_, run, head);
-    const int saved = (p_.packed ? 1 : 3) + (p_.mask.empty() ? 0 : 1);
+    const int saved = p_.own_inputs();
     data.result = run.input<T>(saved) + offset(p_, p_.result, head);
-    data.numbers = run.input<T>(saved + 1) + head * 2 * p_.queries;
+    data.statistics = run.input<T>(saved + 1) + head * 2 * p_.queries;
     data.upstream = run.input<T>(saved + 2) + offset(p_, p_.result, head);
     T* key_gradient = run.output<T>(p_.packed ? 0 : 1) + offset(p_, p_.key, head);
     T* value_gradient = run.output<T>(p_.packed ? 0 : 2) + offset(p_, p_.value, head);
@@ -158,7 +157,7 @@ class Backward final : public StagedKernel<Backward<T>> {
   std::int64_t parts_;  // per head
   BlockLayout workspace_;
   BlockLayout scratch_;
-  BlockPart<T> query_sums_;  // in the workspace, or in the scratch where a head is one part
+  BlockPart<T> query_sums_;  // in the workspace, or in the scratch where a head has one part
   BlockPart<std::byte> loops_;
 };
 

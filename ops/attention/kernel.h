@@ -10,12 +10,12 @@
 namespace gradmill {
 
 /// Inputs: query, key, value, or what has all three, and the mask if there is one. Outputs: the
-/// result and two numbers per query, [all heads, 2, queries]: first all m_i, then all 1 / l_i, or 0
-/// and 0 where there is no key.
+/// result and the statistics of each query, [all heads, 2, queries]: first all m_i, then all 1 /
+/// l_i, or 0 and 0 where there is no key.
 std::unique_ptr<Kernel> make_attention(AttentionProblem problem);
 
-/// Inputs: the same, result, numbers, upstream. Outputs: the gradients of query, key and value, or
-/// of what has all three.
+/// Inputs: the same, result, statistics, upstream. Outputs: the gradients of query, key and value,
+/// or of what has all three.
 std::unique_ptr<Kernel> make_attention_backward(AttentionProblem problem);
 
 }  // namespace gradmill

@@ -29,11 +29,13 @@ struct AttentionProblem {
   double scale = 1;
   bool packed = false;  ///< query, key and value are one tensor, and so are their gradients
   AttentionRows query, key, value, result;
-  std::vector<std::int64_t> mask;  ///< of each head, where its mask starts; empty: there is none
+  std::vector<std::int64_t> mask;  ///< where each head's mask starts; empty for none
   std::int64_t mask_row = 0;
   std::int64_t mask_column = 0;
 
   std::int64_t all_heads() const { return groups * heads; }
+  /// Query, key, value and mask, the first inputs of a node, or what has them all.
+  int own_inputs() const { return packed ? 1 : mask.empty() ? 3 : 4; }
 };
 
 }  // namespace gradmill

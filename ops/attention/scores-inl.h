@@ -17,7 +17,7 @@
 #include <limits>
 
 #include <gradmill/ops/attention/head.h>
-#include <gradmill/ops/attention/product-inl.h>
+#include <gradmill/ops/matmul/micro_kernel-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
@@ -26,9 +26,11 @@ namespace {
 // Everything is done a strip of queries at a time: a strip's scores have one row a key, one lane a
 // query. So sums and maxima over keys need no shuffles, keys and values are read as they lie, and
 // the scores of a block of keys stay in the first-level cache from the product that makes them to
-// the one that reads them.
+// the one that reads them. A strip is what one panel of a product holds.
+template <class T>
+constexpr std::int64_t kStrip = kPanelColumns<T>;
 
-// Of `keys` keys from key s0 on, how many some query of the strip from query q0 on sees.
+// How many of the `keys` keys from s0 on are seen by any query of the strip that starts at q0.
 template <class T>
 std::int64_t visible_keys(const AttentionHead<T>& head, std::int64_t q0, std::int64_t s0,
                           std::int64_t keys) {
@@ -36,6 +38,7 @@ std::int64_t visible_keys(const AttentionHead<T>& head, std::int64_t q0, std::in
   return std::clamp<std::int64_t>(q0 + kStrip<T> - s0, 0, keys);
 }
 
+// Adds the mask, and sets to -inf what the causal order hides.
 template <class T>
 void hide(const AttentionHead<T>& head, std::int64_t q0, std::int64_t s0, std::int64_t visible,
           T* scores) {

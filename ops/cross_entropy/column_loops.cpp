@@ -59,18 +59,18 @@ void start(const T* z, const Columns& columns, const LineTarget<T>& target,
            const ColumnLines<T>& lines) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   const hn::ScalableTag<T> d;
-  std::fill_n(lines.most(), columns.count, kLowest);
+  std::fill_n(lines.max(), columns.count, kLowest);
   for (std::int64_t i = 0; i < columns.classes; ++i) {
     for_vectors(d, columns.count, T(0), [&](auto load, auto store) HWY_ATTR {
-      store(hn::Max(load(lines.most()), load(z + i * columns.stride)), lines.most());
+      store(hn::Max(load(lines.max()), load(z + i * columns.stride)), lines.max());
     });
   }
   for (std::int64_t c = 0; c < columns.count; ++c) {
     const std::int64_t label = lines.label_of(c);
-    lines.offset()[c] = label < 0 ? kLowest : z[label * columns.stride + c] - lines.most()[c];
+    lines.offset()[c] = label < 0 ? kLowest : z[label * columns.stride + c] - lines.max()[c];
   }
   for_vectors(d, columns.count, T(0), [&](auto load, auto store) HWY_ATTR {
-    store(exp_of_nonpositive(d, load(lines.offset())), lines.peak());
+    store(exp_of_nonpositive(d, load(lines.offset())), lines.label_term());
   });
   if (!target.spread()) {
     std::fill_n(lines.spread(), columns.count, T(0));
@@ -80,7 +80,7 @@ void start(const T* z, const Columns& columns, const LineTarget<T>& target,
   sum_classes<2>(columns, lines, {lines.spread(), lines.spread_of()},
                  [&](std::int64_t i, auto load, auto, auto add) HWY_ATTR {
                    const auto q = spread_target(d, load, target, i, columns.stride);
-                   const auto x = hn::Sub(load(z + i * columns.stride), load(lines.most()));
+                   const auto x = hn::Sub(load(z + i * columns.stride), load(lines.max()));
                    add(0, q);
                    // A class that does not count adds nothing, whatever its logit.
                    add(1, hn::IfThenZeroElse(hn::Eq(q, hn::Zero(d)), hn::Mul(q, x)));
@@ -94,9 +94,9 @@ void loss(const T* z, const Columns& columns, const LineTarget<T>& target,
   const hn::RebindToSigned<decltype(d)> di;
   using Label = typename ColumnLines<T>::Label;
   start(z, columns, target, lines);
-  sum_classes<1>(columns, lines, {lines.rest()},
+  sum_classes<1>(columns, lines, {lines.other_terms()},
                  [&](std::int64_t i, auto load, auto store, auto add) HWY_ATTR {
-                   const auto x = hn::Sub(load(z + i * columns.stride), load(lines.most()));
+                   const auto x = hn::Sub(load(z + i * columns.stride), load(lines.max()));
                    const auto term = exp_of_nonpositive(d, x);
                    if (e != nullptr) store(term, e + i * columns.stride);
                    const auto label = hn::BitCast(di, load(lines.label()));
@@ -112,14 +112,14 @@ void gradient(const T* e, const Columns& columns, const LineTarget<T>& target,
   const hn::ScalableTag<T> d;
   T* factor = lines.block(0);
   for (std::int64_t c = 0; c < columns.count; ++c) {
-    const T s = lines.rest()[c] + lines.peak()[c];
-    factor[c] = (lines.spike()[c] + lines.spread()[c]) / s * lines.scale()[c];
+    const T s = lines.other_terms()[c] + lines.label_term()[c];
+    factor[c] = (lines.label_weight()[c] + lines.spread()[c]) / s * lines.scale()[c];
   }
   for (std::int64_t i = 0; i < columns.classes; ++i) {
     const std::int64_t at = i * columns.stride;
     for_vectors(d, columns.count, T(0), [&](auto load, auto store) HWY_ATTR {
       auto value = load(e + at);
-      if constexpr (raw) value = exp_of_nonpositive(d, hn::Sub(value, load(lines.most())));
+      if constexpr (raw) value = exp_of_nonpositive(d, hn::Sub(value, load(lines.max())));
       value = hn::Mul(value, load(factor));
       if (subtract && target.spread()) {
         const auto q = spread_target(d, load, target, i, columns.stride);
@@ -133,10 +133,10 @@ void gradient(const T* e, const Columns& columns, const LineTarget<T>& target,
     const std::int64_t label = lines.label_of(c);
     if (label < 0) continue;
     LineTarget<T> own = target;
-    own.spike = lines.spike()[c];
+    own.label_weight = lines.label_weight()[c];
     const T weight = target.weight != nullptr ? target.weight[label] : T(1);
     dz[label * columns.stride + c] =
-        label_gradient(own, lines.rest()[c], lines.peak()[c], lines.spread()[c],
+        label_gradient(own, lines.other_terms()[c], lines.label_term()[c], lines.spread()[c],
                        weight * target.uniform, lines.scale()[c]);
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Internal: the vector loops of cross-entropy where lines of classes lie side by side, as in [B, C,
-// d1, ...]: each lane is a line of its own.
+// The vector loops of cross-entropy where lines of classes lie side by side, as in [B, C, d1, ...]:
+// each lane is a line of its own.
 
 #include <bit>
 #include <cstddef>
@@ -30,13 +30,13 @@ class ColumnLines {
 
   // Set by the caller.
   T* label() const { return row(0); }  ///< the bits of a Label, -1 for none
-  T* spike() const { return row(1); }
+  T* label_weight() const { return row(1); }
   T* scale() const { return row(2); }
-  // Computed, as in LineLoss; `most` is m.
-  T* most() const { return row(3); }
+  // Computed, as in LineLoss; `max` is m.
+  T* max() const { return row(3); }
   T* offset() const { return row(4); }
-  T* peak() const { return row(5); }
-  T* rest() const { return row(6); }
+  T* label_term() const { return row(5); }
+  T* other_terms() const { return row(6); }
   T* spread() const { return row(7); }
   T* spread_of() const { return row(8); }
   /// The sums of one block of classes.
@@ -44,7 +44,7 @@ class ColumnLines {
 
   Label label_of(std::int64_t c) const { return std::bit_cast<Label>(label()[c]); }
   LineLoss<T> loss(std::int64_t c) const {
-    return {rest()[c], peak()[c], offset()[c], spread()[c], spread_of()[c]};
+    return {other_terms()[c], label_term()[c], offset()[c], spread()[c], spread_of()[c]};
   }
 
  private:
@@ -54,8 +54,8 @@ class ColumnLines {
   std::int64_t count_;
 };
 
-/// Fills in what the lines' losses are made of. Of `target`, label and spike are those of the
-/// lines. With `e`, the exponentials are kept there; it may be `z`.
+/// Fills in what the lines' losses are made of. Of `target`, label and label_weight are those of
+/// the lines. With `e`, the exponentials are kept there; it may be `z`.
 void columns_loss(const float* z, const Columns& columns, const LineTarget<float>& target,
                   const ColumnLines<float>& lines, float* e);
 void columns_loss(const double* z, const Columns& columns, const LineTarget<double>& target,
@@ -67,8 +67,8 @@ void columns_gradient(const float* e, const Columns& columns, const LineTarget<f
 void columns_gradient(const double* e, const Columns& columns, const LineTarget<double>& target,
                       const ColumnLines<double>& lines, double* dz);
 
-/// The gradients from the logits and `rest`, which the caller has set; without `subtract` only
-/// p_j Q * scale. `dz` may be `z`.
+/// The gradients from the logits and `other_terms`, which the caller has set; without `subtract`
+/// only p_j Q * scale. `dz` may be `z`.
 void columns_gradient_again(const float* z, const Columns& columns, const LineTarget<float>& target,
                             const ColumnLines<float>& lines, bool subtract, float* dz);
 void columns_gradient_again(const double* z, const Columns& columns,

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: labels out of range.
+// Labels out of range.
 
 #include <cstdint>
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace gradmill {
 
-/// Throws Error naming op, node, place and label; it is element `line` of `labels`.
+/// Throws Error naming op, node, place and label, which is element `line` of `labels`.
 [[noreturn]] inline void refuse_label(std::string_view op, std::string_view node,
                                       std::int64_t label, std::int64_t line, const Shape& labels,
                                       std::int64_t classes) {
@@ -21,13 +21,13 @@ namespace gradmill {
   fail(op, " '", node, "': label ", label, " at ", place, " is out of range [0, ", classes, ")");
 }
 
-/// That, unless `label` is in [0, classes).
+/// Throws that Error unless `label` is in [0, classes).
 inline void check_label(std::string_view op, std::string_view node, std::int64_t label,
                         std::int64_t line, const Shape& labels, std::int64_t classes) {
   if (label < 0 || label >= classes) refuse_label(op, node, label, line, labels, classes);
 }
 
-/// How many of the n labels are not `ignored`, or -1 where one of these is not in [0, classes).
+/// How many of the n labels are not `ignored`, or -1 if one of those is not in [0, classes).
 std::int64_t count_labels(const std::int64_t* labels, std::int64_t n, std::int64_t classes,
                           std::int64_t ignored);
 

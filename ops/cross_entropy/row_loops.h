@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: the vector loops of cross-entropy where the classes of a row lie side by side.
+// The vector loops of cross-entropy where the classes of a row lie side by side.
 
 #include <cstdint>
 
@@ -18,22 +18,11 @@ LineLoss<float> row_loss_and_gradient(const float* z, std::int64_t n,
 LineLoss<double> row_loss_and_gradient(const double* z, std::int64_t n,
                                        const LineTarget<double>& target, double scale, double* dz);
 
-/// The same past the caches, for a gradient that would not stay in them; the row behind `z` is
-/// fetched meanwhile. `exps` is scratch of n elements; `dz` is not `z`. What was streamed is there
-/// for other threads after `finish_streaming`.
-LineLoss<float> row_loss_and_streamed_gradient(const float* z, std::int64_t n,
-                                               const LineTarget<float>& target, float scale,
-                                               float* exps, float* dz);
-LineLoss<double> row_loss_and_streamed_gradient(const double* z, std::int64_t n,
-                                                const LineTarget<double>& target, double scale,
-                                                double* exps, double* dz);
-void finish_streaming();
-
-/// The gradient alone, from a `rest` that is known; without `subtract` only p_j Q * scale. `dz` may
-/// be `z`.
-void row_gradient(const float* z, std::int64_t n, const LineTarget<float>& target, float rest,
-                  float scale, bool subtract, float* dz);
-void row_gradient(const double* z, std::int64_t n, const LineTarget<double>& target, double rest,
-                  double scale, bool subtract, double* dz);
+/// The gradient alone, from `other_terms` that are known; without `subtract` only p_j Q * scale.
+/// `dz` may be `z`.
+void row_gradient(const float* z, std::int64_t n, const LineTarget<float>& target,
+                  float other_terms, float scale, bool subtract, float* dz);
+void row_gradient(const double* z, std::int64_t n, const LineTarget<double>& target,
+                  double other_terms, double scale, bool subtract, double* dz);
 
 }  // namespace gradmill

@@ -16,7 +16,7 @@ namespace gradmill {
 namespace HWY_NAMESPACE {
 namespace {
 
-// As many rows as a vector has lanes; each V has one number of each.
+// As many rows as a vector has lanes; each V has one number of each row.
 template <bool spread, class T>
 class Block {
   using D = hn::ScalableTag<T>;
@@ -25,7 +25,7 @@ class Block {
   using Label = hn::TFromD<DI>;
 
  public:
-  /// Uses half of the scratch, the one or the other.
+  // Uses half of the scratch: the first, 0, or the second, 1.
   Block(const ShortRows<T>& rows, std::int64_t half)
       : rows_(rows),
         n_(rows.classes),
@@ -35,32 +35,34 @@ class Block {
 
   static constexpr std::int64_t kLanes = hn::MaxLanes(D());
 
-  // Of rows [first, first + count), in this order.
+  // For rows [first, first + count), called in this order.
   HWY_INLINE void read(std::int64_t first, std::int64_t count) {
     load(first, count);
     if constexpr (spread) add_spread(first, count);
   }
-  HWY_INLINE void begin_terms() {
+  HWY_INLINE void start_terms() {
     offset_ = hn::Set(d_, -std::numeric_limits<T>::infinity());
-    rest_ = hn::Zero(d_);
+    other_terms_ = hn::Zero(d_);
   }
   // For each class in order. Leaves the exponentials in x.
   HWY_INLINE void add_term(std::int64_t j) {
-    const V at_most = hn::Sub(hn::Load(d_, x_ + j * kLanes), most_);
-    const V e = exp_of_nonpositive(d_, at_most);
+    const V shifted = hn::Sub(hn::Load(d_, x_ + j * kLanes), max_);
+    const V e = exp_of_nonpositive(d_, shifted);
     hn::Store(e, d_, x_ + j * kLanes);
-    offset_ = hn::IfThenElse(own(j), at_most, offset_);
-    rest_ = hn::Add(rest_, hn::IfThenZeroElse(own(j), e));
+    offset_ = hn::IfThenElse(own(j), shifted, offset_);
+    other_terms_ = hn::Add(other_terms_, hn::IfThenZeroElse(own(j), e));
   }
-  HWY_INLINE void end_terms() {
-    peak_ = exp_of_nonpositive(d_, offset_);
-    s_ = hn::Add(rest_, peak_);
+  HWY_INLINE void finish_terms() {
+    label_term_ = exp_of_nonpositive(d_, offset_);
+    s_ = hn::Add(other_terms_, label_term_);
   }
   // 0 in lanes behind the last row.
   HWY_INLINE V losses() const { return rows_.with_loss ? loss() : hn::Zero(d_); }
   HWY_INLINE void write(std::int64_t first, std::int64_t count, V losses) {
     if (rows_.loss != nullptr) store(losses, rows_.loss + first, count);
-    if (rows_.rest != nullptr) store(hn::IfThenElseZero(live_, rest_), rows_.rest + first, count);
+    if (rows_.other_terms != nullptr) {
+      store(hn::IfThenElseZero(live_, other_terms_), rows_.other_terms + first, count);
+    }
     if (rows_.gradient != nullptr) gradient(first, count);
   }
 
@@ -70,8 +72,8 @@ class Block {
     store_partial(v, d_, to, count);
   }
 
-  // The classes of rows `first` and on, as long as there are enough; otherwise a copy that goes on
-  // with zeros.
+  // The classes of the rows from `first` on if they fill the lanes; otherwise a copy that is filled
+  // up with zeros.
   HWY_INLINE const T* padded(const T* all, std::int64_t first, std::int64_t count) const {
     const T* from = all + first * n_;
     if (count == kLanes) return from;
@@ -80,10 +82,10 @@ class Block {
   }
 
   HWY_INLINE void load(std::int64_t first, std::int64_t count) {
-    most_ = hn::Set(d_, -std::numeric_limits<T>::infinity());
+    max_ = hn::Set(d_, -std::numeric_limits<T>::infinity());
     for_columns(d_, padded(rows_.logits, first, count), n_, [&](std::int64_t j, V v) HWY_ATTR {
       hn::Store(v, d_, x_ + j * kLanes);
-      most_ = hn::Max(most_, v);
+      max_ = hn::Max(max_, v);
     });
     scale_ = rows_.upstream == nullptr ? hn::Set(d_, rows_.scale)
              : count == kLanes         ? hn::LoadU(d_, rows_.upstream + first)
@@ -92,7 +94,7 @@ class Block {
     if (rows_.labels == nullptr) {
       label_ = hn::Set(di_, Label(-1));
       live_ = hn::FirstN(d_, static_cast<std::size_t>(count));
-      spike_ = hn::Zero(d_);
+      label_weight_ = hn::Zero(d_);
       q_label_ = hn::Zero(d_);
       return;
     }
@@ -112,7 +114,7 @@ class Block {
       }
       weight = hn::Load(d_, weights);
     }
-    spike_ = hn::IfThenElseZero(live_, hn::Mul(hn::Set(d_, target.certain), weight));
+    label_weight_ = hn::IfThenElseZero(live_, hn::Mul(hn::Set(d_, target.certain), weight));
     q_label_ = hn::Mul(weight, hn::Set(d_, target.uniform));
   }
 
@@ -137,7 +139,7 @@ class Block {
     spread_of_ = hn::Zero(d_);
     for (std::int64_t j = 0; j < n_; ++j) {
       const V q = spread_target(j);
-      const V term = hn::Mul(q, hn::Sub(hn::Load(d_, x_ + j * kLanes), most_));
+      const V term = hn::Mul(q, hn::Sub(hn::Load(d_, x_ + j * kLanes), max_));
       spread_ = hn::Add(spread_, q);
       // A class that does not count adds nothing, whatever its logit.
       spread_of_ = hn::Add(spread_of_, hn::IfThenZeroElse(hn::Eq(q, hn::Zero(d_)), term));
@@ -148,15 +150,15 @@ class Block {
     return hn::RebindMask(d_, hn::Eq(label_, hn::Set(di_, static_cast<Label>(j))));
   }
 
-  // As LineLoss::value. Where the sum of rest and peak loses digits, the logarithm has them back: a
-  // peak of 1 and a small rest give log1p.
+  // As LineLoss::value. Where the sum of other_terms and label_term loses digits, the logarithm has
+  // them back: a label_term of 1 and a small other_terms give log1p.
   HWY_INLINE V loss() const {
-    const V part = hn::Sub(s_, peak_);
-    const V lost = hn::Add(hn::Sub(peak_, hn::Sub(s_, part)), hn::Sub(rest_, part));
+    const V part = hn::Sub(s_, label_term_);
+    const V lost = hn::Add(hn::Sub(label_term_, hn::Sub(s_, part)), hn::Sub(other_terms_, part));
     const V log_s = hn::Add(log_of(d_, s_), hn::Div(lost, s_));
     const V zero = hn::Zero(d_);
-    const V own = hn::Mul(spike_, hn::Sub(log_s, offset_));
-    V result = hn::IfThenZeroElse(hn::Eq(spike_, zero), own);
+    const V own = hn::Mul(label_weight_, hn::Sub(log_s, offset_));
+    V result = hn::IfThenZeroElse(hn::Eq(label_weight_, zero), own);
     if constexpr (spread) {
       const auto nothing = hn::And(hn::Eq(spread_, zero), hn::Eq(spread_of_, zero));
       const V others = hn::MulSub(spread_, log_s, spread_of_);
@@ -167,11 +169,11 @@ class Block {
 
   HWY_INLINE void gradient(std::int64_t first, std::int64_t count) {
     // See label_gradient.
-    V factor = spike_;
-    V at_label = hn::Mul(spike_, hn::Div(rest_, s_));
+    V factor = label_weight_;
+    V at_label = hn::Mul(label_weight_, hn::Div(other_terms_, s_));
     if constexpr (spread) {
       factor = hn::Add(factor, spread_);
-      at_label = hn::Sub(hn::Mul(hn::Div(peak_, s_), spread_), hn::Add(q_label_, at_label));
+      at_label = hn::Sub(hn::Mul(hn::Div(label_term_, s_), spread_), hn::Add(q_label_, at_label));
       at_label = hn::Mul(at_label, scale_);
     } else {
       at_label = hn::Neg(hn::Mul(at_label, scale_));
@@ -198,19 +200,19 @@ class Block {
   const std::int64_t n_;
   T* x_;        // the logits less their largest, then the exponentials: class by class
   T* q_;        // the targets that are probabilities, likewise
-  T* partial_;  // rows where there are fewer than lanes
+  T* partial_;  // rows where they are fewer than the lanes
 
   hn::Vec<DI> label_;  // -1 for none
   hn::Mask<D> live_;   // neither ignored nor behind the last
-  V scale_, spike_, q_label_;
-  V most_, offset_, peak_, rest_, s_, spread_, spread_of_;  // see LineLoss
+  V scale_, label_weight_, q_label_;
+  V max_, offset_, label_term_, other_terms_, s_, spread_, spread_of_;  // see LineLoss
 };
 
-// The processor works on two blocks at a time: each waits for its own sums, logarithm and
+// Two blocks at a time keep the processor busy: each waits for its own sums, logarithm and
 // quotients.
 template <bool spread, class T>
 HWY_NOINLINE double sum_of(const ShortRows<T>& rows) {
-  // So many numbers of type T are added up in each lane before they go to the sum in double.
+  // How many numbers of type T are added up in each lane before they go to the sum in double.
   constexpr int kTerms = 16;
   constexpr std::int64_t kLanes = Block<spread, T>::kLanes;
   const hn::ScalableTag<T> d;
@@ -222,10 +224,10 @@ HWY_NOINLINE double sum_of(const ShortRows<T>& rows) {
     for (int term = 0; term < kTerms && next < rows.count; term += 2, next += 2 * kLanes) {
       const std::int64_t left = rows.count - next;
       one.read(next, std::min(kLanes, left));
-      one.begin_terms();
+      one.start_terms();
       if (left <= kLanes) {
         for (std::int64_t j = 0; j < rows.classes; ++j) one.add_term(j);
-        one.end_terms();
+        one.finish_terms();
         const auto losses = one.losses();
         sum = hn::Add(sum, losses);
         one.write(next, left, losses);
@@ -233,13 +235,13 @@ HWY_NOINLINE double sum_of(const ShortRows<T>& rows) {
       }
       const std::int64_t second = std::min(kLanes, left - kLanes);
       other.read(next + kLanes, second);
-      other.begin_terms();
+      other.start_terms();
       for (std::int64_t j = 0; j < rows.classes; ++j) {
         one.add_term(j);
         other.add_term(j);
       }
-      one.end_terms();
-      other.end_terms();
+      one.finish_terms();
+      other.finish_terms();
       const auto losses = one.losses();
       const auto more = other.losses();
       sum = hn::Add(hn::Add(sum, losses), more);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Internal: cross-entropy of rows so short that a vector is better filled with one class of many
-// rows than with the classes of one.
+// The vector loops of cross-entropy for rows so short that a vector is better filled with one class
+// of many rows than with the classes of one.
 
 #include <cstddef>
 #include <cstdint>
@@ -10,11 +10,11 @@
 
 namespace gradmill {
 
-/// Up to so many classes the transposition costs less than what a row by itself leaves of a vector
-/// or does once a row.
+/// With at most this many classes, the transposition costs less than the part of a vector that a
+/// row by itself leaves empty, and what it does once per row.
 inline constexpr std::int64_t kShortRow = 64;
 
-/// Rows one after the other, and what to compute of them: pointers are null for what is not there
+/// Rows one after the other, and what to compute from them. Pointers are null for what is not there
 /// or not asked for.
 template <class T>
 struct ShortRows {
@@ -23,18 +23,19 @@ struct ShortRows {
   const T* logits;                       ///< [count, classes]
   const std::int64_t* labels = nullptr;  ///< [count], in range or `ignored`
   std::int64_t ignored = -1;
-  LineTarget<T> target;         ///< of all rows: its label and spike are not used
+  LineTarget<T> target;         ///< of all rows: its label and label_weight are not used
   const T* upstream = nullptr;  ///< [count], instead of `scale`
   T scale = 0;
-  bool subtract = true;   ///< false: the gradient's first term, p Q, alone
-  bool with_loss = true;  ///< false: the gradient is all there is to compute
-  T* loss = nullptr;      ///< [count]
-  T* rest = nullptr;      ///< [count], that of LineLoss
-  T* gradient = nullptr;  ///< [count, classes]; may be `logits`
-  T* scratch = nullptr;   ///< of short_row_scratch<T>(classes) numbers, 64-byte aligned
+  bool subtract = true;      ///< false: the gradient's first term, p Q, alone
+  bool with_loss = true;     ///< false: the gradient is all there is to compute
+  T* loss = nullptr;         ///< [count]
+  T* other_terms = nullptr;  ///< [count], as in LineLoss
+  T* gradient = nullptr;     ///< [count, classes]; may be `logits`
+  T* scratch = nullptr;      ///< of short_row_scratch<T>(classes) numbers, 64-byte aligned
 };
 
-/// Numbers that short_rows needs: twice three blocks of the rows in the widest vector.
+/// Scratch numbers that short_rows needs: for each of two blocks, three arrays of as many rows as
+/// the widest vector has lanes.
 template <class T>
 constexpr std::size_t short_row_scratch(std::int64_t classes) {
   return 6 * static_cast<std::size_t>(classes) * (64 / sizeof(T));

@@ -12,6 +12,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
 
 constexpr std::int64_t kBlocks = kDropoutGroup / 4;
 
@@ -110,6 +111,7 @@ void dropout_f64(const DropoutMask& mask, double scale, std::int64_t begin, cons
   row(mask, scale, begin, x, y, n);
 }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: the vector loops of dropout.
+// The vector loops of dropout.
 
 #include <cstdint>
 

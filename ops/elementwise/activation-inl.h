@@ -1,4 +1,4 @@
-// Internal: the functions behind gelu and silu, with their derivatives. Included once a target,
+// The functions behind gelu and silu, with their derivatives. Included once per target,
 // like Highway's own -inl headers.
 
 // clang-format off

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: how the batch axes of a matrix product become the work of its kernel.
+// How the batch axes of a matrix product become the work of its kernel.
 
 #include <cstdint>
 #include <vector>
@@ -11,8 +11,8 @@
 namespace gradmill {
 
 /// The batch axes of C += A B, aligned at the last: each of the three shapes has an axis's size, or
-/// lacks it (size 1, or too short). Axes of size 1 are left out, and neighbours that all three lay
-/// out alike are one axis.
+/// lacks it (size 1, or too short). Axes of size 1 are left out, and neighbours that all three
+/// store alike are one axis.
 std::vector<BatchAxis> batch_axes(const Shape& a, const Shape& b, const Shape& c);
 
 /// The same products with as many batch axes as possible taken into the matrices:

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: a matrix product inside a kernel that does more than that, on blocks of larger
+// A matrix product inside a kernel that does more than that, on blocks of larger
 // matrices.
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 
 #include <gradmill/ops/matmul/grid.h>
 #include <gradmill/ops/matmul/problem.h>
+#include <gradmill/ops/tiles/block_layout.h>
 #include <gradmill/runtime/tuning.h>
 
 namespace gradmill {
@@ -35,7 +36,7 @@ class BlockProduct {
   BlockProduct(const Gemm& gemm, std::int64_t a_stride, bool may_cut, const Tuning* tuning);
 
   std::int64_t tiles(std::int64_t rows) const;
-  std::size_t scratch_bytes() const;
+  std::size_t scratch_bytes() const { return scratch_.bytes(); }
   bool cut() const { return parts_ > 1; }
   std::size_t parts_elements() const;
   std::string description() const;
@@ -55,14 +56,15 @@ class BlockProduct {
   void sum_parts(std::int64_t tile, const BlockOperands<T>& operands) const;
 
  private:
-  std::size_t packed_a_bytes() const;
-
   Gemm gemm_;
   Gemm stored_;  // its sizes are the strides of the operands
   GemmGrid grid_;
   std::int64_t columns_;  // tiles side by side
   std::int64_t part_depth_;
   std::int64_t parts_;
+  BlockLayout scratch_;
+  BlockPart<std::byte> packed_a_;
+  BlockPart<std::byte> packed_b_;
 };
 
 }  // namespace gradmill

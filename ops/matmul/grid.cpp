@@ -5,6 +5,7 @@
 
 #include <gradmill/ops/matmul/bands.h>
 #include <gradmill/ops/matmul/multiply.h>
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/runtime/error.h>
 
 namespace gradmill {
@@ -18,23 +19,24 @@ namespace {
 constexpr double kTileFlops = 8e6;
 constexpr double kTilesOfLarge = 32;
 constexpr double kTileFlopsOfHuge = 400e6;
+// Tiles of A B are tall, of few columns; those of A^T B are wide.
 constexpr std::int64_t kStrip = 48;         // columns that its inner kernels take at a time
 constexpr std::int64_t kStripInPlace = 64;  // without AVX-512, where they take 16
-constexpr std::int64_t kTallest = 512;
-constexpr std::int64_t kTallestInPlace = 128;  // of a transposed B that is read as it lies
-constexpr std::int64_t kWidestInPlace = 128;
-constexpr std::int64_t kBandRows = 256;
-constexpr std::int64_t kBandColumns = 528;
+constexpr std::int64_t kMaxTallRows = 512;
+constexpr std::int64_t kMaxTallRowsInPlace = 128;  // of a transposed B that is read as it lies
+constexpr std::int64_t kMaxTallColumnsInPlace = 128;
+constexpr std::int64_t kMaxWideRows = 256;
+constexpr std::int64_t kMaxWideColumns = 528;
 constexpr std::int64_t kBlockRows = 64;
-constexpr std::int64_t kBandColumnsInPlace = 400;  // without AVX-512, where B is read as it lies
-constexpr std::int64_t kBandColumnsLaidOut = 256;
+constexpr std::int64_t kMaxWideColumnsInPlace = 400;  // without AVX-512, where B is read as it lies
+constexpr std::int64_t kMaxWideColumnsPacked = 256;
 constexpr std::int64_t kPackedColumns = 144;  // wider ones are read well enough
-constexpr std::int64_t kFewRows = 128;        // fewer make columns that are laid out too dear
-constexpr std::int64_t kLeastRows = 32;
-constexpr std::int64_t kLeastDepth = 512;  // of a part of the sum
-constexpr std::int64_t kMostParts = 64;
-constexpr std::int64_t kLeastDepthOfBands = 96;
-constexpr std::int64_t kGreatestDepthOfBands = 256;
+constexpr std::int64_t kMinPackedRows = 128;  // of A: for fewer, packing B costs too much
+constexpr std::int64_t kMinRows = 32;
+constexpr std::int64_t kMinDepth = 512;  // of a part of the sum
+constexpr std::int64_t kMaxParts = 64;
+constexpr std::int64_t kMinDepthOfBands = 96;
+constexpr std::int64_t kMaxDepthOfBands = 256;
 constexpr std::int64_t kQuantum = 16;
 constexpr double kLarge = 1e9;  // FLOPs from which on there must be many tiles
 
@@ -94,24 +96,24 @@ GemmGrid with_packing(GemmGrid grid, std::int64_t packing) {
 
 // By bands, an update that follows a product hides behind it. It takes as long as about 30 terms of
 // the sum when it misses the caches: of many terms it is too little to gain by, and of few the
-// product is little beside what it lays out. With AVX-512, oneDNN's products leave less to gain.
+// product is little beside what it packs. With AVX-512, oneDNN's products leave less to gain.
 bool worth_bands(const Gemm& g) {
-  return may_use_bands(g) && !multiply_copies() && g.k >= kLeastDepthOfBands &&
-         g.k <= kGreatestDepthOfBands && g.n >= kQuantum;
+  return may_use_bands(g) && !multiply_copies() && g.k >= kMinDepthOfBands &&
+         g.k <= kMaxDepthOfBands && g.n >= kQuantum;
 }
 
-// Laying out B pays where each of its columns is used often, and read badly as it is.
+// Packing B pays where each of its columns is used often, and read badly as it is.
 bool worth_packing(const Gemm& g, const GemmGrid& grid) {
   if (g.dtype != DType::f32) return false;
   if (g.transpose_b) {
     return multiply_copies() && grid.tile_m >= kStrip && g.k >= 16 && g.n > 1;
   }
   if (!collides(g.n)) return false;
-  if (!multiply_copies()) return grid.tile_m >= kLeastRows;
-  return grid.tile_m >= kFewRows && grid.tile_n <= kPackedColumns && g.k >= 256;
+  if (!multiply_copies()) return grid.tile_m >= kMinRows;
+  return grid.tile_m >= kMinPackedRows && grid.tile_n <= kPackedColumns && g.k >= 256;
 }
 
-// Laying out a transposed A, the same way.
+// Packing a transposed A, the same way.
 bool worth_packing_lhs(const Gemm& g, const GemmGrid& grid) {
   return g.dtype == DType::f32 && g.transpose_a && collides(g.m) && !multiply_copies() &&
          grid.tile_n >= kStrip;
@@ -145,51 +147,52 @@ void split_sum(const Gemm& g, std::int64_t wanted, GemmGrid& grid) {
   const std::int64_t have = tiles(g, grid);
   if (2 * have > wanted) return;
   const std::int64_t products = terms(g);
-  const std::int64_t most = std::max({std::int64_t{1}, products * (g.k / kLeastDepth),
-                                      std::min(products, products * g.k / kLeastDepth)});
-  grid.k_parts = std::min({divide_up(wanted, have), kMostParts, most});
+  const std::int64_t max = std::max({std::int64_t{1}, products * (g.k / kMinDepth),
+                                     std::min(products, products * g.k / kMinDepth)});
+  grid.k_parts = std::min({divide_up(wanted, have), kMaxParts, max});
 }
 
-// The rows into which to cut so that there are `wanted` tiles, if that leaves each `least`.
+// The rows into which to cut so that there are `wanted` tiles, if that leaves each `min_rows`.
 std::int64_t enough_rows(const Gemm& g, std::int64_t rows, std::int64_t columns,
-                         std::int64_t wanted, std::int64_t least) {
-  return std::max(rows, std::min(divide_up(wanted, columns), g.m / least));
+                         std::int64_t wanted, std::int64_t min_rows) {
+  return std::max(rows, std::min(divide_up(wanted, columns), g.m / min_rows));
 }
 
-// A B: tall strips of few columns, which are laid out once a tile. A B^T without AVX-512: blocks of
-// rows of both that stay in the cache as they lie.
-GemmGrid strips(const Gemm& g, std::int64_t wanted) {
+// A B: tall tiles of few columns of B, which are packed once per tile. A B^T without AVX-512:
+// blocks of rows of both that stay in the cache as they lie.
+GemmGrid tall_tiles(const Gemm& g, std::int64_t wanted) {
   const bool in_place = g.transpose_b && !multiply_copies();
-  std::int64_t rows = divide_up(g.m, in_place ? kTallestInPlace : kTallest);
-  const std::int64_t least = in_place ? g.n / kWidestInPlace : 1;
-  const std::int64_t most = std::max<std::int64_t>(1, g.n / strip());
-  const std::int64_t columns = std::min(std::max(divide_up(wanted, rows), least), most);
+  std::int64_t rows = divide_up(g.m, in_place ? kMaxTallRowsInPlace : kMaxTallRows);
+  const std::int64_t min_columns = in_place ? g.n / kMaxTallColumnsInPlace : 1;
+  const std::int64_t max_columns = std::max<std::int64_t>(1, g.n / strip());
+  const std::int64_t columns =
+      std::min(std::max(divide_up(wanted, rows), min_columns), max_columns);
   const bool scarce = flops(g) > kLarge || rows * columns * 4 <= wanted;
-  rows = enough_rows(g, rows, columns, wanted, scarce ? kLeastRows : kFewRows);
+  rows = enough_rows(g, rows, columns, wanted, scarce ? kMinRows : kMinPackedRows);
   return {.tile_m = even(g.m, rows, 8),
           .tile_n = strip_width(g.n, columns, in_place ? strip() / 2 : strip())};
 }
 
-// A^T B: bands of rows, of many columns.
-GemmGrid bands(const Gemm& g, std::int64_t wanted) {
-  std::int64_t rows = divide_up(g.m, kBandRows);
-  const std::int64_t widest = multiply_copies() ? kBandColumns
-                              : collides(g.n)   ? kBandColumnsLaidOut
-                                                : kBandColumnsInPlace;
+// A^T B: tiles of few rows and many columns.
+GemmGrid wide_tiles(const Gemm& g, std::int64_t wanted) {
+  std::int64_t rows = divide_up(g.m, kMaxWideRows);
+  const std::int64_t widest = multiply_copies() ? kMaxWideColumns
+                              : collides(g.n)   ? kMaxWideColumnsPacked
+                                                : kMaxWideColumnsInPlace;
   std::int64_t columns = divide_up(g.n, widest);
-  rows = enough_rows(g, rows, columns, wanted, kLeastRows);
-  const std::int64_t most = std::max<std::int64_t>(1, g.n / kStrip);
-  columns = std::max(columns, std::min(divide_up(wanted, rows), most));
+  rows = enough_rows(g, rows, columns, wanted, kMinRows);
+  const std::int64_t max_columns = std::max<std::int64_t>(1, g.n / kStrip);
+  columns = std::max(columns, std::min(divide_up(wanted, rows), max_columns));
   // Whole blocks, where they come out even, are a tenth faster than other heights.
   const std::int64_t height = !multiply_copies() && g.m % kBlockRows == 0 ? kBlockRows : 8;
   return {.tile_m = even(g.m, rows, height), .tile_n = even(g.n, columns, kQuantum)};
 }
 
 GemmGrid grid_for(const Gemm& g, std::int64_t wanted) {
-  // Where rows of B collide but those of A do not, or A is small, laying out strips of B pays.
-  const bool by_strips =
+  // Where rows of B collide but those of A do not, or A is small, packing strips of B pays.
+  const bool tall =
       !g.transpose_a || (multiply_copies() && collides(g.n) && (!collides(g.m) || g.n < 2048));
-  GemmGrid grid = by_strips ? strips(g, wanted) : bands(g, wanted);
+  GemmGrid grid = tall ? tall_tiles(g, wanted) : wide_tiles(g, wanted);
   grid.bands = worth_bands(g);
   grid.pack_b = !grid.bands && worth_packing(g, grid);
   grid.pack_a = !grid.bands && worth_packing_lhs(g, grid);
@@ -216,7 +219,7 @@ GemmGrid choose_grid(const Gemm& g, const Tuning* tuning) {
 
 std::vector<GemmGrid> candidate_grids(const Gemm& g) {
   std::vector<GemmGrid> result = {choose_grid(g)};
-  const std::int64_t least = std::min<std::int64_t>(tiles(g, result[0]), 32);
+  const std::int64_t min_tiles = std::min<std::int64_t>(tiles(g, result[0]), 32);
   for (const std::int64_t tile_m : {32, 64, 128, 192, 256, 512}) {
     for (const std::int64_t tile_n : {48, 96, 144, 192, 288, 384, 528}) {
       for (const std::int64_t packing : {0, 1, 2, 3, 5, 6, 7, 8}) {
@@ -225,7 +228,8 @@ std::vector<GemmGrid> candidate_grids(const Gemm& g) {
                                             .tile_n = std::min(tile_n, g.n),
                                             .k_parts = result[0].k_parts},
                                            packing);
-        if (tiles(g, grid) < least || tiles(g, grid) > 8 * std::max<std::int64_t>(least, 4)) {
+        if (tiles(g, grid) < min_tiles ||
+            tiles(g, grid) > 8 * std::max<std::int64_t>(min_tiles, 4)) {
           continue;
         }
         if (std::ranges::find(result, grid) == result.end()) result.push_back(grid);
@@ -245,8 +249,8 @@ std::string tuning_key(const Gemm& g) {
 }
 
 GemmGrid grid_of(const Gemm& g, const std::vector<std::int64_t>& choice) {
-  const auto within = [&](std::size_t i, std::int64_t least, std::int64_t most) {
-    return choice[i] >= least && choice[i] <= most;
+  const auto within = [&](std::size_t i, std::int64_t min, std::int64_t max) {
+    return choice[i] >= min && choice[i] <= max;
   };
   check(choice.size() == 4 && within(0, 1, g.m) && within(1, 1, g.n) &&
             within(2, 1, g.k * terms(g)) && may_pack(g, choice[3]),

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: how a matrix product is cut into tiles.
+// How a matrix product is cut into tiles.
 
 #include <cstdint>
 #include <string>
@@ -18,21 +18,18 @@ struct GemmGrid {
   /// Above 1, the sum over k, and over the batch axes that C lacks, is cut into so many parts,
   /// which are added up in order.
   std::int64_t k_parts = 1;
-  /// Whether each tile first lays out its columns of B row by row, close together.
+  /// Whether each tile first packs its columns of B, row by row.
   bool pack_b = false;
   /// The same for its part of a transposed A, whose rows keep their order.
   bool pack_a = false;
-  /// Whether what is laid out is laid out whole, before the first tile, rather than by each tile.
+  /// Whether what is packed is packed whole, before the first tile, rather than by each tile.
   bool pack_once = false;
-  /// Whether a tile of A^T B is computed by bands of rows (gemm_bands.h), which lays out by itself
-  /// what it needs.
+  /// Whether a tile of A^T B is computed by bands of rows (bands.h), which packs by itself what it
+  /// needs.
   bool bands = false;
 
   friend bool operator==(const GemmGrid&, const GemmGrid&) = default;
 };
-
-/// How many parts of b elements hold a.
-constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// By the problem alone: enough tiles for many cores (32 or more above 1 GFLOP), of shapes that
 /// `dnnl_sgemm` is fast on. `tuning` may know a better one.

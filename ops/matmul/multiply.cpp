@@ -14,7 +14,7 @@
 namespace gradmill {
 namespace {
 
-// So many rows are laid out at a time: with their tile of C they fit into the second-level cache,
+// So many rows are packed at a time: with their tile of C they fit into the second-level cache,
 // which is smaller where there is no AVX-512.
 std::int64_t packed_depth() { return multiply_copies() ? 1024 : 512; }
 
@@ -72,7 +72,7 @@ bool multiply_copies() {
   return wide;
 }
 
-// Rows begin at a cache line, and never at multiples of a page.
+// Rows start at a cache line, and never at multiples of a page.
 std::int64_t packed_stride(std::int64_t columns) { return (columns + 15) / 16 * 16 + 16; }
 
 std::int64_t packed_elements(std::int64_t columns, std::int64_t depth) {

@@ -1,25 +1,15 @@
 #pragma once
 
-// Internal: one tile of a matrix product on one thread; oneDNN's for f32, Eigen's for f64.
+// One tile of a matrix product on one thread; oneDNN's for f32, Eigen's for f64.
 
-#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include <gradmill/ops/matmul/problem.h>
 
 namespace gradmill {
 
-/// A tile of C, and the part [k, k + depth) of its sum.
-struct GemmTile {
-  std::int64_t row = 0;
-  std::int64_t column = 0;
-  std::int64_t rows = 0;
-  std::int64_t columns = 0;
-  std::int64_t k = 0;
-  std::int64_t depth = 0;
-};
-
-/// Where a tile lays out its part of an operand before it reads it; null: it is read where it is.
+/// Where a tile packs its part of an operand before it reads it; null: it is read where it is.
 template <class T>
 struct PackedOperands {
   T* a = nullptr;  ///< of a transposed A only
@@ -34,11 +24,15 @@ void multiply(const Gemm& gemm, const GemmTile& tile, const float* a, const floa
 void multiply(const Gemm& gemm, const GemmTile& tile, const double* a, const double* b, bool add,
               double* c, std::int64_t c_stride, const PackedOperands<double>& packed);
 
+/// What computes the products of an element's type.
+inline std::string_view multiply_name(float) { return "dnnl_sgemm"; }
+inline std::string_view multiply_name(double) { return "eigen"; }
+
 /// Whether `dnnl_sgemm` brings its operands into blocks of its own before it multiplies them, so
 /// that it matters less how they lie: with AVX-512. With less it reads tiles where they are.
 bool multiply_copies();
 
-/// From one row to the next where rows of `columns` elements are laid out.
+/// From one row to the next where rows of `columns` elements are packed.
 std::int64_t packed_stride(std::int64_t columns);
 
 /// The elements that a packed operand of so many rows or columns needs, `depth` being the sum's.

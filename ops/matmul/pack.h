@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: laying out a part of a matrix so that a product reads it in straight lines.
+// Packing a part of a matrix so that a product reads it in straight lines.
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: a batch of matrix products as plain data.
+// A batch of matrix products as plain data, and a part of one of them.
 
 #include <cstdint>
 #include <vector>
@@ -29,6 +29,16 @@ struct Gemm {
   bool transpose_a = false;
   bool transpose_b = false;
   std::vector<BatchAxis> batch = {};  ///< outermost first
+};
+
+/// A tile of C, and the part [k, k + depth) of its sum.
+struct GemmTile {
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t k = 0;
+  std::int64_t depth = 0;
 };
 
 }  // namespace gradmill

@@ -117,9 +117,8 @@ class NormBackward final : public StagedKernel<NormBackward<T>> {
   void add_shares(std::int64_t tile, const KernelRun& run) const {
     const Sum& sum = sums_[static_cast<std::size_t>(tile / column_blocks())];
     const std::int64_t column = tile % column_blocks() * kColumns;
-    reduce_columns(Reduction::sum, sum.shares.in(run.workspace<std::byte>()) + column, stride(),
-                   blocks_.count(), std::min(kColumns, p_.n - column),
-                   run.output<T>(sum.output) + column);
+    sum_columns(sum.shares.in(run.workspace<std::byte>()) + column, stride(), blocks_.count(),
+                std::min(kColumns, p_.n - column), run.output<T>(sum.output) + column);
   }
 
   NormProblem p_;

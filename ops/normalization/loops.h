@@ -31,7 +31,7 @@ struct NormBackwardRows {
   const T* mean;  ///< null for rms_norm
   const T* rstd;
   const T* weight;  ///< null for ones
-  T* dx;            ///< may be dy or x; null where nobody wants it, as the two below
+  T* dx;            ///< may be dy or x; null where it is not wanted, as the two below
   T* dweight;       ///< n elements, to which the rows' sums are added
   T* dbias;
 };

@@ -14,7 +14,7 @@ struct SgdStep {
   bool nesterov;
 };
 
-/// Rows of a parameter: state lies as the parameter does, the gradient perhaps closer together.
+/// Rows of a parameter. The state has the parameter's stride; the gradient may have another.
 struct UpdateRows {
   std::int64_t rows;
   std::int64_t columns;

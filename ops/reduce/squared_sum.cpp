@@ -12,6 +12,7 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
 
 template <class T>
 double sum_squares(const T* x, const T* before, T share, std::int64_t n) {
@@ -40,6 +41,7 @@ double squared_sum_f64(const double* x, const double* before, double share, std:
   return sum_squares(x, before, share, n);
 }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: the vector loop of norms.
+// The vector loop of norms.
 
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-// Internal: e^x for x <= 0. Included once a target, like Highway's own -inl headers.
+// E^x for x <= 0. Included once per target, like Highway's own -inl headers.
 
 // clang-format off
 #if defined(GRADMILL_OPS_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)

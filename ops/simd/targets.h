@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: which instruction sets the vector kernels are compiled for. One is chosen at run time:
+// Which instruction sets the vector kernels are compiled for. One is chosen at run time:
 // AVX-512, AVX2, or the compiler's baseline for anything older. A kernel file includes this before
 // hwy/foreach_target.h, and exports its functions with HWY_EXPORT.
 

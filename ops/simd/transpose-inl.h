@@ -1,5 +1,5 @@
-// Internal: a vector of rows as vectors of columns, and back, so that each lane has a row of its
-// own. Included once a target, like Highway's own -inl headers.
+// A vector of rows as vectors of columns, and back, so that each lane has a row of its own.
+// Included once per target, like Highway's own -inl headers.
 
 // clang-format off
 #if defined(GRADMILL_OPS_TRANSPOSE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -18,9 +18,17 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
+
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR
+
+template <class D>
+constexpr std::int64_t kBlockLanes = 1;
+
+template <class D, class V>
+HWY_INLINE void transpose_blocks(D, V (&)[1]) {}
 
 template <class D, class Body>
 HWY_INLINE void for_columns(D d, const hn::TFromD<D>* rows, std::int64_t n, Body body) {
@@ -138,6 +146,7 @@ HWY_INLINE void store_columns(D d, std::int64_t n, hn::TFromD<D>* rows, Column c
 
 #endif
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

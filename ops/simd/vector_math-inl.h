@@ -1,5 +1,5 @@
-// Internal: Highway's math with the edges that it leaves open, and rows that end inside a vector.
-// Included once a target, like Highway's own -inl headers.
+// Highway's math with the edges that it leaves open, and rows that end inside a vector.
+// Included once per target, like Highway's own -inl headers.
 
 // clang-format off
 #if defined(GRADMILL_OPS_VECTOR_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -11,9 +11,24 @@
 // clang-format on
 
 #include <cmath>
+#include <type_traits>
 
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
+namespace {
+
+// The four functions, by which the loops below differ.
+struct Softmax {};
+struct LogSoftmax {};
+struct SoftmaxBackward {};
+struct LogSoftmaxBackward {};
+
+template <class F>
+constexpr bool kIsSoftmax = std::is_same_v<F, Softmax>;
+template <class F>
+constexpr bool kIsLogSoftmax = std::is_same_v<F, LogSoftmax>;
+template <class F>
+constexpr bool kIsSoftmaxBackward = std::is_same_v<F, SoftmaxBackward>;
 
 // log s from the terms of the largest elements, each 1, and the sum of the rest, of which a single
 // largest element must not cost the digits.
@@ -22,14 +37,14 @@ T log_of_sum(T maxima, T rest) {
   return maxima == 1 ? std::log1p(rest) : std::log(maxima + rest);
 }
 
-template <SoftmaxKind kind, class T>
+template <class F, class T>
 HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   const hn::ScalableTag<T> d;
-  if constexpr (kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax) {
+  if constexpr (kIsSoftmax<F> || kIsLogSoftmax<F>) {
     // A NaN need not be found here: it makes the sum NaN.
     const auto most = hn::Set(d, row_max(d, x, n));
-    if constexpr (kind == SoftmaxKind::softmax) {
+    if constexpr (kIsSoftmax<F>) {
       const T sum = sum_of(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
         const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
         store(e, y);
@@ -52,7 +67,7 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
         store(hn::Sub(hn::Sub(load(x), most), log_sum), y);
       });
     }
-  } else if constexpr (kind == SoftmaxKind::softmax_backward) {
+  } else if constexpr (kIsSoftmaxBackward<F>) {
     const T sum =
         sum_of(d, n, T(0), [&](auto load, auto) HWY_ATTR { return hn::Mul(load(x), load(dy)); });
     const auto dot = hn::Set(d, sum);
@@ -70,12 +85,12 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
 
 // The same for columns: the maxima, the sums, those of a block of rows, and how many elements are
 // the largest are rows in `scratch`.
-template <SoftmaxKind kind, class T>
+template <class F, class T>
 HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
                              std::int64_t columns, T* scratch) {
   constexpr std::int64_t kRows = 64;
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
-  constexpr bool kForward = kind == SoftmaxKind::softmax || kind == SoftmaxKind::log_softmax;
+  constexpr bool kForward = kIsSoftmax<F> || kIsLogSoftmax<F>;
   const hn::ScalableTag<T> d;
   T* most = scratch;
   T* sums = scratch + columns;
@@ -101,7 +116,7 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
     for_rows([&](const T* xi, const T*, [[maybe_unused]] T* yi, auto load, auto store) HWY_ATTR {
       const auto at_most = hn::Sub(load(xi), load(most));
       auto e = exp_of_nonpositive(d, at_most);
-      if constexpr (kind == SoftmaxKind::softmax) {
+      if constexpr (kIsSoftmax<F>) {
         store(e, yi);
       } else {
         const auto largest = hn::Eq(at_most, hn::Zero(d));
@@ -112,21 +127,21 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
       store(hn::Add(load(block), e), block);
     });
     for (std::int64_t c = 0; c < columns; ++c) {
-      sums[c] = kind == SoftmaxKind::softmax ? T(1) / sums[c] : log_of_sum(maxima[c], sums[c]);
+      sums[c] = kIsSoftmax<F> ? T(1) / sums[c] : log_of_sum(maxima[c], sums[c]);
     }
   } else {
     for_rows([&](const T* xi, const T* dyi, T*, auto load, auto store) HWY_ATTR {
       auto term = load(dyi);
-      if constexpr (kind == SoftmaxKind::softmax_backward) term = hn::Mul(load(xi), term);
+      if constexpr (kIsSoftmaxBackward<F>) term = hn::Mul(load(xi), term);
       store(hn::Add(load(block), term), block);
     });
   }
   for_rows([&](const T* xi, [[maybe_unused]] const T* dyi, T* yi, auto load, auto store) HWY_ATTR {
-    if constexpr (kind == SoftmaxKind::softmax) {
+    if constexpr (kIsSoftmax<F>) {
       store(hn::Mul(load(yi), load(sums)), yi);
-    } else if constexpr (kind == SoftmaxKind::log_softmax) {
+    } else if constexpr (kIsLogSoftmax<F>) {
       store(hn::Sub(hn::Sub(load(xi), load(most)), load(sums)), yi);
-    } else if constexpr (kind == SoftmaxKind::softmax_backward) {
+    } else if constexpr (kIsSoftmaxBackward<F>) {
       store(hn::Mul(load(xi), hn::Sub(load(dyi), load(sums))), yi);
     } else {
       store(hn::NegMulAdd(exp_of_nonpositive(d, load(xi)), load(sums), load(dyi)), yi);
@@ -134,38 +149,23 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
   });
 }
 
-template <SoftmaxKind kind, class T>
-void compute(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
-             std::int64_t columns, T* scratch) {
-  if (stride == 1) return row<kind>(x, dy, y, n);
-  columns_of<kind>(x, dy, y, n, stride, columns, scratch);
+template <class F, class T>
+void lines(const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride, std::int64_t columns,
+           T* scratch) {
+  if (stride == 1) return row<F>(x, dy, y, n);
+  columns_of<F>(x, dy, y, n, stride, columns, scratch);
 }
 
-template <class T>
-void compute(SoftmaxKind kind, const T* x, const T* dy, T* y, std::int64_t n, std::int64_t stride,
-             std::int64_t columns, T* scratch) {
-  switch (kind) {
-    case SoftmaxKind::softmax:
-      return compute<SoftmaxKind::softmax>(x, dy, y, n, stride, columns, scratch);
-    case SoftmaxKind::log_softmax:
-      return compute<SoftmaxKind::log_softmax>(x, dy, y, n, stride, columns, scratch);
-    case SoftmaxKind::softmax_backward:
-      return compute<SoftmaxKind::softmax_backward>(x, dy, y, n, stride, columns, scratch);
-    case SoftmaxKind::log_softmax_backward:
-      return compute<SoftmaxKind::log_softmax_backward>(x, dy, y, n, stride, columns, scratch);
-  }
+template <class F>
+SoftmaxLoops loops_of() {
+  return {lines<F, float>, lines<F, double>};
 }
+SoftmaxLoops softmax_loops() { return loops_of<Softmax>(); }
+SoftmaxLoops log_softmax_loops() { return loops_of<LogSoftmax>(); }
+SoftmaxLoops softmax_backward_loops() { return loops_of<SoftmaxBackward>(); }
+SoftmaxLoops log_softmax_backward_loops() { return loops_of<LogSoftmaxBackward>(); }
 
-void softmax_f32(SoftmaxKind kind, const float* x, const float* dy, float* y, std::int64_t n,
-                 std::int64_t stride, std::int64_t columns, float* scratch) {
-  compute(kind, x, dy, y, n, stride, columns, scratch);
-}
-
-void softmax_f64(SoftmaxKind kind, const double* x, const double* dy, double* y, std::int64_t n,
-                 std::int64_t stride, std::int64_t columns, double* scratch) {
-  compute(kind, x, dy, y, n, stride, columns, scratch);
-}
-
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -173,20 +173,22 @@ HWY_AFTER_NAMESPACE();
 namespace gradmill {
 namespace {
 
-HWY_EXPORT(softmax_f32);
-HWY_EXPORT(softmax_f64);
+HWY_EXPORT(softmax_loops);
+HWY_EXPORT(log_softmax_loops);
+HWY_EXPORT(softmax_backward_loops);
+HWY_EXPORT(log_softmax_backward_loops);
 
 }  // namespace
 
-void apply_softmax(SoftmaxKind kind, const float* x, const float* dy, float* y, std::int64_t n,
-                   std::int64_t stride, std::int64_t columns, float* scratch) {
-  HWY_DYNAMIC_DISPATCH(softmax_f32)(kind, x, dy, y, n, stride, columns, scratch);
-}
-
-void apply_softmax(SoftmaxKind kind, const double* x, const double* dy, double* y, std::int64_t n,
-                   std::int64_t stride, std::int64_t columns, double* scratch) {
-  HWY_DYNAMIC_DISPATCH(softmax_f64)(kind, x, dy, y, n, stride, columns, scratch);
-}
+constinit const SoftmaxFunction kSoftmax = {"softmax", [] { return HWY_DYNAMIC_DISPATCH(softmax_loops)(); },
+                                  false};
+constinit const SoftmaxFunction kLogSoftmax = {
+    "log_softmax", [] { return HWY_DYNAMIC_DISPATCH(log_softmax_loops)(); }, false};
+constinit const SoftmaxFunction kSoftmaxBackward = {
+    "softmax_backward", [] { return HWY_DYNAMIC_DISPATCH(softmax_backward_loops)(); }, true};
+constinit const SoftmaxFunction kLogSoftmaxBackward = {
+    "log_softmax_backward", [] { return HWY_DYNAMIC_DISPATCH(log_softmax_backward_loops)(); },
+    true};
 
 }  // namespace gradmill
 #endif

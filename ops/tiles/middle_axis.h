@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: how ops that work along one axis share out what lies beside it.
+// How ops that work along one axis share out what lies beside it.
 
 #include <algorithm>
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace gradmill {
 /// are many.
 struct MiddleAxis {
   static constexpr std::int64_t kElements = 16384;
-  static constexpr std::int64_t kColumns = 256;  ///< lines a unit, at most
+  static constexpr std::int64_t kColumns = 256;  ///< lines per unit, at most
   static constexpr std::int64_t kUnits = 64;     ///< a multiple of every vector's lanes
 
   MiddleAxis(const Shape& shape, int axis) : n(shape[axis]) {

@@ -52,7 +52,7 @@ TEST(GradcheckSampling, IsTheSameForTheSameSeedAndAnotherForAnother) {
     EXPECT_TRUE(mentions(report.table(), {" of "}));
     EXPECT_EQ(report.table(), gradcheck(graph, y, {}, few(seed)).table());
     EXPECT_TRUE(mentions(
-        report.table(), {cat("seed ", seed), "5 of 1200 elements", "a random direction a tensor"}));
+        report.table(), {cat("seed ", seed), "5 of 1200 elements", "a random direction per tensor"}));
     tables.insert(report.table());
   }
   EXPECT_EQ(tables.size(), 3U);

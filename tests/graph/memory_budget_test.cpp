@@ -5,15 +5,19 @@
 #include <gradmill/runtime/log.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "captured_log.h"
+#include "function_op.h"
 #include "programs.h"
 #include "sound_memory.h"
 
@@ -208,6 +212,49 @@ TEST(MemoryBudget, HalvesWhatADeepModelNeeds) {
   const Session tight(program->graph, trained(*program, half));
   EXPECT_LE(planned_bytes(tight.plan(), kThreads).total(), half);
   EXPECT_TRUE(computes_twice(tight.plan()));
+}
+
+/// tanh(x), and how often its kernel was made.
+class CountedOp final : public FunctionOp {
+ public:
+  CountedOp()
+      : FunctionOp(each([](double x) { return std::tanh(x); }), [](const GradientContext& context) {
+          const Value y = context.outputs[0];
+          return context.upstream[0] * (1.0 - y * y);
+        }) {}
+  std::string_view name() const override { return "counted"; }
+  std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
+    ++prepared_;
+    return FunctionOp::prepare(context);
+  }
+  int prepared() const { return prepared_; }
+
+ private:
+  mutable int prepared_ = 0;
+};
+
+TEST(MemoryBudget, MakesEachKernelOnce) {
+  std::vector<std::shared_ptr<const CountedOp>> ops;
+  const auto program = mlp(DType::f32, 256, {64, 64, 64, 64, 64, 64, 64, 64, 10}, [&](Value x) {
+    ops.push_back(std::make_shared<CountedOp>());
+    return x.graph().add(ops.back(), {x})[0];
+  });
+  const std::size_t most = total(program->graph, trained(*program, 0));
+  const std::size_t least = refusal(program->graph, trained(*program, 1)).smallest;
+  const auto prepared = [&] {
+    std::vector<int> counts;
+    for (const auto& op : ops) counts.push_back(op->prepared());
+    return counts;
+  };
+  for (const std::size_t budget : {least, (least + most) / 2}) {
+    std::vector<int> expected = prepared();
+    for (int& count : expected) ++count;
+    const Session session(program->graph, trained(*program, budget));
+    EXPECT_EQ(prepared(), expected) << budget;
+    EXPECT_TRUE(std::ranges::any_of(session.plan().steps, [](const PlanStep& step) {
+      return step.op == "counted" && step.name.ends_with(".again");
+    }));
+  }
 }
 
 TEST(MemoryBudget, ComputesNothingTwiceWithoutATraining) {

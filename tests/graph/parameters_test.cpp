@@ -1,4 +1,5 @@
 #include <gradmill/graph/parameters.h>
+#include <gradmill/graph/parameters/store.h>
 #include <gradmill/runtime/safetensors.h>
 #include <gtest/gtest.h>
 #include "support/error_of.h"
@@ -105,7 +106,7 @@ TEST_F(ParametersTest, SaveAndLoadRoundTrip) {
 TEST_F(ParametersTest, StateIsNotSaved) {
   Parameters parameters(graph_);
   parameters.save(folder_ / "before");
-  parameters.ensure_state("fc1.bias.exp_avg", {DType::f32, {3}});
+  parameters.store().ensure_state("fc1.bias.exp_avg", {DType::f32, {3}});
   parameters.save(folder_ / "after");
   EXPECT_EQ(read_text(folder_ / "before"), read_text(folder_ / "after"));
 }
@@ -149,28 +150,28 @@ TEST_F(ParametersTest, SaveReportsAFolderThatIsNotThere) {
 
 TEST_F(ParametersTest, FindVariablesByName) {
   Parameters parameters(graph_);
-  EXPECT_EQ(parameters.address("scale"), parameters.view("scale").data);
-  EXPECT_EQ(parameters.address("scale.exp_avg"), nullptr);
-  parameters.ensure_state("scale.exp_avg", {DType::f64, {}});
-  auto* state = static_cast<double*>(parameters.address("scale.exp_avg"));
+  EXPECT_EQ(parameters.store().address("scale"), parameters.view("scale").data);
+  EXPECT_EQ(parameters.store().address("scale.exp_avg"), nullptr);
+  parameters.store().ensure_state("scale.exp_avg", {DType::f64, {}});
+  auto* state = static_cast<double*>(parameters.store().address("scale.exp_avg"));
   ASSERT_NE(state, nullptr);
   EXPECT_EQ(*state, 0.0);
   *state = 7;
-  parameters.ensure_state("scale.exp_avg", {DType::f64, {}});
-  EXPECT_EQ(parameters.address("scale.exp_avg"), state);
+  parameters.store().ensure_state("scale.exp_avg", {DType::f64, {}});
+  EXPECT_EQ(parameters.store().address("scale.exp_avg"), state);
   EXPECT_EQ(*state, 7.0);
   EXPECT_FALSE(parameters.contains("scale.exp_avg"));
 }
 
 TEST_F(ParametersTest, RefuseStateThatDoesNotFit) {
   Parameters parameters(graph_);
-  parameters.ensure_state("scale.m", {DType::f64, {}});
+  parameters.store().ensure_state("scale.m", {DType::f64, {}});
   EXPECT_EQ(error_of([&] {
-              parameters.ensure_state("scale.m", {DType::f32, {2}});
+              parameters.store().ensure_state("scale.m", {DType::f32, {2}});
             }),
             "optimizer state 'scale.m' is f64 [], cannot be f32 [2]");
   EXPECT_EQ(error_of([&] {
-              parameters.ensure_state("scale", {DType::f64, {}});
+              parameters.store().ensure_state("scale", {DType::f64, {}});
             }),
             "optimizer state 'scale': a parameter has this name");
 }

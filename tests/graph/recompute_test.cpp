@@ -46,12 +46,18 @@ std::vector<bool> some(const Graph& graph, std::uint64_t seed) {
 }
 
 struct Recomputed {
-  Recomputed(const Differentiated& source, const std::vector<bool>& again) : roots(source.roots) {
+  Recomputed(const Differentiated& source, const std::vector<bool>& again)
+      : ends{.roots = source.roots} {
     graph.reset(source.nodes());
-    recompute(graph, roots, again);
+    for (int i = 0; i < static_cast<int>(source.nodes().size()); ++i) {
+      if (source.nodes()[at(i)].kind == NodeKind::input) ends.inputs.emplace_back(&graph, i, 0);
+    }
+    ends.inputs.emplace_back();  // one that was dropped
+    origins = recompute(graph, ends, again);
   }
   Graph graph;
-  std::vector<Value> roots;
+  Ends ends;
+  std::vector<int> origins;
 };
 
 bool is_copy(const Node& node) { return node.name.ends_with(".again"); }
@@ -146,12 +152,40 @@ TEST(Recompute, FollowsTheRoots) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const Differentiated source(seed);
     const Recomputed result(source, some(source.program->graph, seed));
-    ASSERT_EQ(result.roots.size(), source.roots.size());
-    for (std::size_t i = 0; i < result.roots.size(); ++i) {
-      EXPECT_EQ(&result.roots[i].graph(), &result.graph);
-      EXPECT_EQ(result.roots[i].name(), source.roots[i].name());
-      EXPECT_EQ(result.roots[i].type(), source.roots[i].type());
-      EXPECT_EQ(result.roots[i].output(), source.roots[i].output());
+    ASSERT_EQ(result.ends.roots.size(), source.roots.size());
+    for (std::size_t i = 0; i < result.ends.roots.size(); ++i) {
+      EXPECT_EQ(&result.ends.roots[i].graph(), &result.graph);
+      EXPECT_EQ(result.ends.roots[i].name(), source.roots[i].name());
+      EXPECT_EQ(result.ends.roots[i].type(), source.roots[i].type());
+      EXPECT_EQ(result.ends.roots[i].output(), source.roots[i].output());
+    }
+  }
+}
+
+TEST(Recompute, FollowsTheInputs) {
+  const Differentiated source(4);
+  const Recomputed result(source, some(source.program->graph, 4));
+  ASSERT_GT(result.ends.inputs.size(), 1U);
+  EXPECT_FALSE(result.ends.inputs.back());
+  std::size_t next = 0;
+  for (const Node& node : source.nodes()) {
+    if (node.kind != NodeKind::input) continue;
+    const Value& input = result.ends.inputs[next++];
+    EXPECT_EQ(&input.graph(), &result.graph);
+    EXPECT_EQ(input.name(), node.name);
+  }
+}
+
+TEST(Recompute, SaysWhatEachNodeIsOrIsACopyOf) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Differentiated source(seed);
+    const Recomputed result(source, some(source.program->graph, seed));
+    const Nodes& nodes = result.graph.nodes();
+    ASSERT_EQ(result.origins.size(), nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const Node& origin = source.nodes()[at(result.origins[i])];
+      EXPECT_EQ(nodes[i].name, origin.name + (is_copy(nodes[i]) ? ".again" : ""));
+      EXPECT_EQ(nodes[i].op, origin.op);
     }
   }
 }
@@ -168,12 +202,12 @@ TEST(Recompute, ComputesOtherNamesOfTheSameBytesAgain) {
   const Value y = tanh(x);
   const Value other = reshape(y, {24});
   const Value z = other * other;
-  std::vector<Value> roots = gradients(sum(z), {x});
+  Ends ends{.roots = gradients(sum(z), {x})};
   std::vector<bool> again(graph.nodes().size(), false);
   again[at(y.node())] = true;
   const std::string of_y = graph.nodes()[at(y.node())].name + ".again";
   const std::string of_other = graph.nodes()[at(other.node())].name + ".again";
-  recompute(graph, roots, again);
+  recompute(graph, ends, again);
   const Node* copy = nullptr;
   for (const Node& node : graph.nodes()) {
     if (node.name == of_other) copy = &node;
@@ -211,7 +245,7 @@ TEST(Recompute, LeavesTheBitsAsTheyAre) {
     for (const bool all : {false, true}) {
       const Recomputed result(source, all ? recomputable(source.program->graph)
                                           : some(source.program->graph, seed + 100));
-      EXPECT_EQ(computed(result.graph, result.roots, *source.program), expected);
+      EXPECT_EQ(computed(result.graph, result.ends.roots, *source.program), expected);
     }
   }
 }

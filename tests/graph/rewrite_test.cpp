@@ -1,5 +1,5 @@
 #include <gradmill/gradmill.h>
-#include <gradmill/graph/rewrite.h>
+#include <gradmill/graph/passes/rewrite.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -220,6 +220,23 @@ TEST(Rewrite, DeadNodesAreDropped) {
   };
   EXPECT_EQ(steps(true), 1U);
   EXPECT_EQ(steps(false), 3U);
+}
+
+TEST(Rewrite, FollowsRootsAndInputsByNumber) {
+  Graph graph;
+  const Value dead = graph.input("dead", {2});
+  const Value first = graph.input("first", {2});
+  const Value second = graph.input("second", {2});
+  exp(dead);
+  Ends ends{.roots = {tanh(second), tanh(second) + first}, .inputs = {dead, first, second}};
+  rewrite(graph, ends, {});
+  EXPECT_FALSE(ends.inputs[0]);
+  EXPECT_EQ(ends.inputs[1].name(), "first");
+  EXPECT_EQ(ends.inputs[2].name(), "second");
+  EXPECT_EQ(ends.roots[0].name(), "tanh");
+  const Node& sum = graph.nodes()[static_cast<std::size_t>(ends.roots[1].node())];
+  EXPECT_EQ(sum.inputs[0].node, ends.roots[0].node()) << "merged";
+  EXPECT_EQ(sum.inputs[1].node, ends.inputs[1].node());
 }
 
 TEST(Rewrite, ADeadInputNeedsNoFeed) {

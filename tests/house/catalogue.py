@@ -4,8 +4,8 @@
   catalogue.py ROOT     checks the tree at ROOT; exits with 1 and one line for each missing test
   catalogue.py --self   checks that what is missing is found
 
-A public op is a function that a header of gradmill/ops/ declares as `GRADMILL_API Value name(...)`,
-above a line "// Internal" if it has one. The tests of the ops in gradmill/ops/FILE.h are in
+A public op is a function that a header directly in ops/ declares as `GRADMILL_API Value name(...)`.
+The umbrella header gradmill.h includes that header. The tests of the ops in ops/FILE.h are in
 tests/ops/FILE_test.cpp and tests/ops/FILE_*_test.cpp. Each op needs there
 
   a reference test   one that calls expect_values,
@@ -127,11 +127,10 @@ class TestFile:
 
 def public_ops(header):
     """Each op of a header, and whether its comment says that it has no gradient."""
-    public = re.split(r"^// Internal", header, maxsplit=1, flags=re.MULTILINE)[0]
     ops = {}
-    for match in DECLARATION.finditer(public):
+    for match in DECLARATION.finditer(header):
         comment = re.search(r"((?:^///[^\n]*\n)*)(?:^GRADMILL_API[^;]*;\n)*\Z",
-                            public[:match.start()], re.MULTILINE).group(1)
+                            header[:match.start()], re.MULTILINE).group(1)
         words = " ".join(line.lstrip("/ ") for line in comment.splitlines())
         ops[match.group(1)] = ops.get(match.group(1), False) or NO_GRADIENT in words
     return ops
@@ -139,24 +138,28 @@ def public_ops(header):
 
 def violations(root):
     found, count = [], 0
+    umbrella = read(os.path.join(root, "gradmill.h"))
     tests = os.path.join(root, "tests/ops")
-    for name in sorted(os.listdir(os.path.join(root, "gradmill/ops"))):
+    for name in sorted(os.listdir(os.path.join(root, "ops"))):
         if not name.endswith(".h"):
             continue
         stem = name[:-len(".h")]
         pattern = re.compile(rf"{re.escape(stem)}(_\w+)?_test\.cpp")
         files = [TestFile(read(os.path.join(tests, file)))
                  for file in sorted(os.listdir(tests)) if pattern.fullmatch(file)]
-        for op, no_gradient in public_ops(read(os.path.join(root, "gradmill/ops", name))).items():
+        ops = public_ops(read(os.path.join(root, "ops", name)))
+        if ops and f"<gradmill/ops/{name}>" not in umbrella:
+            found.append(f"gradmill.h: does not include ops/{name}")
+        for op, no_gradient in ops.items():
             count += 1
             for missing, checks in CHECKS.items():
                 if missing == GRADIENT_TEST and no_gradient:
                     continue
                 if not any(file.has(checks, op) for file in files):
-                    found.append(f"gradmill/ops/{name}: {op} has no {missing} in "
+                    found.append(f"ops/{name}: {op} has no {missing} in "
                                  f"tests/ops/{stem}_test.cpp")
     if count == 0:
-        found.append("gradmill/ops/: no public op was found")
+        found.append("ops/: no public op was found")
     return found
 
 
@@ -166,8 +169,7 @@ GRADMILL_API Value twice(Value x, std::string name = {});
 /// Counts. Has no
 /// gradient.
 GRADMILL_API Value count(Value x);
-// Internal
-GRADMILL_API Value hidden(Value x);
+GRADMILL_API Parts hidden(Value x);
 """
 REFERENCE = "expect_values(build, [](const std::vector<Array>& x) { return twice(x[0]); }, {});"
 GOOD = """
@@ -205,9 +207,9 @@ BAD = [  # what is replaced, by what, and the op and the test that are then miss
 ]
 
 
-def found_in(header, test):
+def found_in(header, test, umbrella="#include <gradmill/ops/made_up.h>"):
     with tempfile.TemporaryDirectory() as root:
-        for path, text in (("gradmill/ops/made_up.h", header),
+        for path, text in (("gradmill.h", umbrella), ("ops/made_up.h", header),
                            ("tests/ops/made_up_test.cpp", test),
                            ("tests/ops/other_test.cpp", GOOD)):
             os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
@@ -227,11 +229,13 @@ def self_test():
         if missing is not None and not any(wanted in line for line in found):
             failures.append(f"{old!r} -> {new!r}: expected '{wanted}', found {found}")
     for header, wanted in ((HEADER.replace("Has no\n/// gradient", "No"), "count has no gradient"),
-                           (HEADER.replace("// Internal", ""), "hidden has no reference"),
+                           (HEADER.replace("Parts", "Value"), "hidden has no reference"),
                            ("", "no public op")):
         found = found_in(header, GOOD)
         if not any(wanted in line for line in found):
             failures.append(f"expected '{wanted}', found {found}")
+    if found_in(HEADER, GOOD, "") != ["gradmill.h: does not include ops/made_up.h"]:
+        failures.append("a header that gradmill.h lacks is not found")
     return failures
 
 

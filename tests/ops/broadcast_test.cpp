@@ -1,4 +1,6 @@
 #include <gradmill/ops/broadcast.h>
+#include <gradmill/ops/elementwise/broadcast.h>
+#include <gradmill/ops/reduce/sum_and_broadcast.h>
 #include <gtest/gtest.h>
 
 #include "support/error_of.h"

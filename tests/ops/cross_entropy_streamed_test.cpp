@@ -2,6 +2,7 @@
 
 #include <gradmill/gradmill.h>
 #include <gradmill/ops/cross_entropy/row_loops.h>
+#include <gradmill/ops/cross_entropy/streamed_row_loops.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -50,7 +51,7 @@ struct Row {
       finish_streaming();
       EXPECT_TRUE(same_bits(dz, expected.data(), n));
       EXPECT_EQ(std::count(memory.begin(), memory.end(), kKept), 2 * kGuard);
-      EXPECT_EQ(streamed.value(target.spike), loss.value(target.spike));
+      EXPECT_EQ(streamed.value(target.label_weight), loss.value(target.label_weight));
     }
   }
 
@@ -69,13 +70,13 @@ TYPED_TEST(StreamedRow, HasTheBitsOfOneInTheCaches) {
     const std::int64_t step = n > 100 ? 59 : 1;
     for (std::int64_t label = -1; label < n; label += step) {
       SCOPED_TRACE(cat("seed ", n, ": ", n, " classes, label ", label));
-      const TypeParam spike = label < 0 ? 0 : 1;
-      row.expect_the_same({.label = label, .spike = spike});
+      const TypeParam label_weight = label < 0 ? 0 : 1;
+      row.expect_the_same({.label = label, .label_weight = label_weight});
       row.expect_the_same({.weight = row.weight.data(),
                            .certain = TypeParam(0.9),
                            .uniform = TypeParam(0.1) / static_cast<TypeParam>(n),
                            .label = label,
-                           .spike = spike});
+                           .label_weight = label_weight});
     }
     row.expect_the_same({.probabilities = row.probabilities.data()});
   }

@@ -64,7 +64,7 @@ void expect_product(const Case& c, std::uint64_t seed) {
   const GemmTile& t = c.tile;
   const std::int64_t stride = t.columns;
   Guarded result(static_cast<std::size_t>(stride * t.rows), NAN);
-  Guarded scratch(band_scratch(t.columns, t.depth), NAN);
+  Guarded scratch(static_cast<std::size_t>(band_scratch(t.columns, t.depth)), NAN);
   NextRows next{.count = 1, .stride = c.n};
   next.first[0] = parameter.data() + t.row * c.n + t.column;
 

@@ -3,6 +3,7 @@
 #include "fused_update.h"
 
 #include <gmock/gmock.h>
+#include <gradmill/graph/passes/rewrite.h>
 #include <gradmill/graph/planning/compile.h>
 #include <gradmill/runtime/executor/executor.h>
 #include <gtest/gtest.h>
@@ -112,9 +113,9 @@ struct ByHand {
       graph.add(sgd->update({}), {w, g}, "update");
     }
     parameters = std::make_shared<Parameters>(graph, 3);
-    std::vector<Value> roots;
-    rewrite(graph, roots, {.fuse_updates = fuse});
-    plan = std::make_shared<Plan>(compile(graph, roots, *parameters, {}).plan);
+    Ends ends;
+    rewrite(graph, ends, {.fuse_updates = fuse});
+    plan = std::make_shared<Plan>(compile(graph, ends, *parameters, {}).plan);
   }
 
   // The parameter before and after one update.

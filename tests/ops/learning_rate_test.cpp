@@ -48,6 +48,8 @@ TEST(Schedule, RefusesWhatMakesNoSense) {
   EXPECT_THAT(
       error_of([] { Schedule{.warmup_steps = 5, .decay = Decay::cosine, .total_steps = 5}.at(0); }),
       HasSubstr("total_steps must be above the 5 of the warm-up, got 5"));
+  EXPECT_THAT(error_of([] { Schedule{.decay = static_cast<Decay>(9), .total_steps = 5}.at(1); }),
+              HasSubstr("9 is no decay"));
 }
 
 }  // namespace

@@ -180,6 +180,13 @@ TEST(UpdateInputs, FollowOtherInputsWhereTheGradientIsComputedFromThose) {
   EXPECT_THAT(behind.written(), ElementsAre(3, 4, 5, 7));
 }
 
+TEST(Optimizers, RefuseParametersThatAreNotFloating) {
+  const Type type{DType::i64, {2}};
+  const std::vector<Type> inputs = {type, type};
+  const auto update = std::shared_ptr<const Optimizer>(SGD{})->update({});
+  EXPECT_THAT(error_of([&] { update->infer(inputs); }), HasSubstr("i64"));
+}
+
 TEST(Optimizers, RefuseOptionsOutOfRange) {
   const auto refused = [](const auto& options) {
     return error_of([&] { static_cast<void>(std::shared_ptr<const Optimizer>(options)); });

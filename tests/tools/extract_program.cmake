@@ -2,12 +2,12 @@
 # to OUTPUT, and leaves OUTPUT alone where nothing changed.
 
 file(READ "${README}" text)
-string(FIND "${text}" "```cpp\n" begin)
-if(begin EQUAL -1)
+string(FIND "${text}" "```cpp\n" start)
+if(start EQUAL -1)
   message(FATAL_ERROR "${README} has no cpp block")
 endif()
-math(EXPR begin "${begin} + 7")
-string(SUBSTRING "${text}" ${begin} -1 text)
+math(EXPR start "${start} + 7")
+string(SUBSTRING "${text}" ${start} -1 text)
 string(FIND "${text}" "```" end)
 string(SUBSTRING "${text}" 0 ${end} text)
 file(CONFIGURE OUTPUT "${OUTPUT}" CONTENT "${text}" @ONLY)

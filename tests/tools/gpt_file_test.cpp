@@ -164,10 +164,10 @@ TEST_F(GptFiles, AreRefusedInTwoLayouts) {
 TEST_F(GptFiles, AreRefusedForTheirHeads) {
   EXPECT_EQ(refused(3), path_ + ": a GPT's heads divide its width, but 3 do not divide 8");
   EXPECT_EQ(refused(0), path_ +
-                            ": does not say how many heads it has, and 8 is no multiple of "
-                            "GPT-2's 64 a head");
+                            ": does not say how many heads it has, and 8 is not a multiple of "
+                            "GPT-2's head width of 64");
   metadata_["heads"] = "two";
-  EXPECT_EQ(refused(0), path_ + ": its metadata say 'two' heads");
+  EXPECT_EQ(refused(0), path_ + ": its metadata says 'two' heads");
 }
 
 TEST_F(GptFiles, AreRefusedWhenSomethingElse) {

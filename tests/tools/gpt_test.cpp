@@ -36,7 +36,7 @@ TEST(GptConfig, HasNames) {
   EXPECT_EQ(gpt_config("gpt-mini").vocab, 8192);
   EXPECT_TRUE(gpt_config("gpt2-124m").tied);
   EXPECT_EQ(error_of([] { gpt_config("gpt3"); }),
-            "'gpt3' is no GPT, there are gpt-char, gpt-mini, gpt2-124m");
+            "'gpt3' is not a GPT, there are gpt-char, gpt-mini, gpt2-124m");
 }
 
 TEST(GptConfig, CountsParameters) {
@@ -56,9 +56,9 @@ TEST(GptConfig, IsRefused) {
   EXPECT_NE(refusal({.dropout = std::nan("")}), "(nothing was thrown)");
   EXPECT_EQ(error_of([] { Gpt(kSmall, 0, 1); }), "a GPT's batch must be at least 1, got 0");
   EXPECT_EQ(error_of([] { Gpt(kSmall, 1, 8); }),
-            "a GPT with context 7 takes 1 to as many tokens, got 8");
+            "a GPT with context 7 takes 1 to that many tokens, got 8");
   EXPECT_EQ(error_of([] { Gpt(kSmall, 1, 0); }),
-            "a GPT with context 7 takes 1 to as many tokens, got 0");
+            "a GPT with context 7 takes 1 to that many tokens, got 0");
 }
 
 TEST(Gpt, DeclaresItsParameters) {

@@ -10,7 +10,7 @@ namespace gradmill {
 namespace {
 
 constexpr StepCount kCount = {
-    .done = 30, .all = 120, .begun_at = 10, .tokens_per_step = 64, .planned_bytes = 3 << 20};
+    .done = 30, .all = 120, .first = 10, .tokens_per_step = 64, .planned_bytes = 3 << 20};
 
 TEST(StepLine, SaysWhatThereIsToKnow) {
   // 20 steps of 64 tokens in 8 seconds are 160 a second; 90 more take 36.
@@ -30,7 +30,7 @@ TEST(StepLine, RoundsTheTimeUp) {
 
 TEST(StepLine, KnowsNoSpeedBeforeTheFirstStep) {
   StepCount count = kCount;
-  count.done = count.begun_at;
+  count.done = count.first;
   EXPECT_NE(step_line(count, 1, 8, 100).find("  0 tokens/s  3 MiB  0:00 left"), std::string::npos);
   EXPECT_NE(step_line(kCount, 1, 0, 100).find("  0 tokens/s  3 MiB  0:00 left"), std::string::npos);
 }

@@ -1,4 +1,4 @@
-"""The workloads of bench that are no training steps: the executor and compilation."""
+"""The workloads of bench that are not training steps: the executor and compilation."""
 
 import json
 import unittest

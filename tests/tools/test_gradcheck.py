@@ -30,7 +30,7 @@ class Gradcheck(CommandTest):
         self.assertIn("32/401408", table["fc1.weight"])
         self.assertEqual(
             out.splitlines()[-1],
-            "seed 1, 170 of 669706 elements checked and a random direction a tensor",
+            "seed 1, 170 of 669706 elements checked and a random direction per tensor",
         )
 
     def test_a_small_model_is_checked_whole(self):
@@ -104,7 +104,7 @@ class Broken(unittest.TestCase):
             with self.subTest(size=size, row=row, column=column):
                 line, table = self.run_broken(size, row, column)
                 self.assertIn(f"'fc1.weight' f32 [{size}, {size}] at [{row}, {column}]: ", line)
-                self.assertIn("a random direction a tensor", line)
+                self.assertIn("a random direction per tensor", line)
                 self.assertEqual(table["fc1.weight"][-1], "WRONG")
 
 

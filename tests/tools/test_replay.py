@@ -13,7 +13,7 @@ class Replay(CommandTest):
         ).stdout
         head = re.search(
             r"^mlp-small: (\d+) steps, (\d+) tiles; serial ([\d.]+) ms \(median of \d+\), "
-            r"its tiles ([\d.]+) ms, critical path ([\d.]+) ms, dispatch ([\d.]+) us a tile$",
+            r"its tiles ([\d.]+) ms, critical path ([\d.]+) ms, dispatch ([\d.]+) us per tile$",
             text,
             re.MULTILINE,
         )

@@ -204,7 +204,7 @@ class Train(CommandTest):
             text,
             r"\repoch 3/3 \[#+\] 100%  loss \d+\.\d{4}  \d+ samples/s  \d+:\d\d left",
         )
-        # What stays on the screen is a line an epoch.
+        # What stays on the screen is one line per epoch.
         stays = [line.split("\x1b[K")[-1] for line in text.replace("\r\n", "\n").splitlines()]
         self.assertEqual(len([line for line in stays if EPOCH_LINE.match(line)]), 3, text)
 

@@ -25,14 +25,14 @@
 namespace gradmill {
 namespace {
 
-/// In ascending order, each once; without any given, 1 and all.
+/// In ascending order, each once; by default 1 and all cores.
 std::vector<int> threads_of(const BenchOptions& options) {
   std::set<int> threads(options.threads.begin(), options.threads.end());
   if (threads.empty()) threads = {1, allowed_cpus()};
   return {threads.begin(), threads.end()};
 }
 
-/// These steps, and the figures: in the order of the tables.
+/// `names`, and the workloads that give figures: in the order of the tables.
 std::vector<std::string> with_figures(std::vector<std::string> names) {
   for (const std::string& name : figure_workloads()) names.push_back(name);
   return names;
@@ -69,7 +69,7 @@ void check_peers(const std::vector<BenchRow>& rows) {
   if (!failed.empty()) throw Failure("peers failed: " + failed);
 }
 
-/// Everything that was asked for, told as it comes.
+/// Measures everything that was asked for, and prints each row as soon as it is known.
 class Comparison {
  public:
   Comparison(const BenchOptions& options, std::vector<Peer> peers)
@@ -104,7 +104,7 @@ class Comparison {
   }
 
  private:
-  /// What is measured so far is not lost when the rest is cut short.
+  /// Writes what is measured so far, so that it is not lost when the rest is interrupted.
   void keep() const {
     if (options_.json.empty()) return;
     write_json(options_.json, bench_json(machine_, options_, rows_, figures_));
@@ -123,13 +123,13 @@ int measure_here(const BenchOptions& options) {
   const char* option = step ? "--measure" : "--measure-limit";
   const std::string& name = step ? options.measure : options.measure_limit;
   check(!step || options.measure_limit.empty(), "--measure and --measure-limit: one at a time");
-  check(options.threads.size() <= 1, option, " takes one number of threads");
+  check(options.threads.size() <= 1, option, " takes a single number of threads");
   check(options.workloads.empty() && options.peers.empty() && options.json.empty(), option,
-        " goes with none of --workload, --peers and --json");
+        " excludes --workload, --peers and --json");
   check_workloads(option, {name});
   const int threads = threads_of(options).back();
   if (gives_figures(name)) {
-    check(step, option, " ", name, ": is no step, and has no limit");
+    check(step, option, " ", name, ": is not a training step, and has no limit");
     return measure_figures(name, threads);
   }
   return step ? measure_workload(name, threads, options.seconds, options.tuning)
@@ -137,10 +137,9 @@ int measure_here(const BenchOptions& options) {
 }
 
 int replay_here(const BenchOptions& options) {
-  check(options.peers.empty() && options.json.empty(),
-        "--replay goes with none of --peers and --json");
+  check(options.peers.empty() && options.json.empty(), "--replay excludes --peers and --json");
   for (const std::string& name : options.workloads) {
-    check(!gives_figures(name), "--replay: ", name, " is no step, and has no tiles");
+    check(!gives_figures(name), "--replay: ", name, " is not a training step, and has no tiles");
   }
   return replay_bench(options);
 }
@@ -148,7 +147,7 @@ int replay_here(const BenchOptions& options) {
 }  // namespace
 
 int run_bench(const BenchOptions& options) {
-  load_tuning(options.tuning);  // refused before anything is measured
+  load_tuning(options.tuning);  // throws before anything is measured
   if (!options.measure.empty() || !options.measure_limit.empty()) return measure_here(options);
   check_workloads("--workload", options.workloads);
   if (!options.replay.empty()) return replay_here(options);

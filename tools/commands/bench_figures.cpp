@@ -102,7 +102,8 @@ std::string figures_table(const std::vector<FigureRow>& rows) {
   TextLine titles;
   titles.word("workload", kNameWidth).title("threads", 7).word("  figure", kFigure);
   titles.title("value", 12).word(" unit", 10).word("target", 1);
-  return "\nWhat is no step: the executor on empty and timed nodes, and from graph to plan\n" +
+  return "\nNot training steps: the executor on empty and on timed nodes, and compiling graphs to "
+         "plans\n" +
          titles.str() + text;
 }
 

@@ -94,7 +94,7 @@ std::string bench_json(const Machine& machine, const BenchOptions& options,
   for (const BenchRow& row : rows) json["rows"].push_back(row_json(rows, row));
   json["figures"] = Json::array();
   for (const FigureRow& row : figures) json["figures"].push_back(figures_json(row));
-  // What a peer that failed wrote need not be UTF-8.
+  // The output of a peer that failed need not be UTF-8.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

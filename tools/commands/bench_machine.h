@@ -4,7 +4,7 @@
 
 namespace gradmill {
 
-/// What the figures were measured on.
+/// The machine that everything was measured on.
 struct Machine {
   std::string processor;     ///< as /proc/cpuinfo names it
   std::string instructions;  ///< "AVX-512", "AVX2" or "x86-64"

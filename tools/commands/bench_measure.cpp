@@ -31,7 +31,7 @@ Json product_json(const bench::Limit::Row& row) {
           {"choice", row.time.choice}};
 }
 
-/// What the step would take without fusion and without reuse.
+/// The bytes that the step would take without fusion and without reuse.
 std::size_t unfused_unshared_bytes(const bench::Workload& workload, const Session& session) {
   SessionOptions options = workload.options;
   options.threads = 1;

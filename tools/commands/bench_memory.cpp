@@ -18,7 +18,7 @@ const BenchRow* warm_up_of(const std::vector<BenchRow>& rows, const BenchRow& ro
   return found == rows.end() ? nullptr : &*found;
 }
 
-/// Under the setting that was measured in rounds, or else was the fastest.
+/// The peer under the setting that was measured in rounds, or else under the fastest one.
 const PeerRow* best_setting(const BenchRow& row, const std::string& peer) {
   const PeerRow* best = nullptr;
   for (const PeerRow& candidate : row.peers) {
@@ -60,8 +60,8 @@ std::string memory_table(const std::vector<BenchRow>& rows) {
   titles.title("unfused", 10).title("of that", 9).title("grown", kColumn);
   for (const std::string& peer : peers) titles.title(peer, kColumn);
   std::string text =
-      "\nMemory beyond parameters and optimizer state, MB: planned, by the unfused plan without\n"
-      "reuse, and how much the processes grew, less what they grew on " +
+      "\nMemory beyond parameters and optimizer state, MB: planned, of an unfused plan without\n"
+      "reuse, and by how much the processes grew, minus their growth on " +
       std::string(kWarmUp) + " (warming up)\n" + titles.str();
   for (const BenchRow& row : rows) {
     const double planned = row.our("planned_bytes");

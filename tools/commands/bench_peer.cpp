@@ -20,11 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-/// What a program wrote, fit to be quoted in a line: it may be anything.
-std::string quoted(std::string text, std::size_t most) {
+/// What a program wrote, which may be anything, made fit to be quoted in one line.
+std::string quoted(std::string text, std::size_t max) {
   constexpr char kFirst = ' ';
   constexpr char kLast = '~';
-  if (text.size() > most) text.resize(most);
+  if (text.size() > max) text.resize(max);
   for (char& c : text) {
     if (c < kFirst || c > kLast) c = '?';
   }

@@ -11,7 +11,7 @@ namespace gradmill {
 struct Sample {
   double median_ms = 0;
   std::optional<double> growth_bytes;  ///< beyond parameters and optimizer state
-  std::optional<double> peak_bytes;    ///< resident at the most
+  std::optional<double> peak_bytes;    ///< max resident memory
   std::string json;                    ///< the line as it came
 };
 
@@ -23,8 +23,8 @@ struct PeerSetting {
 
 /// A program that does the steps with another library. It is called as
 ///   PROGRAM WORKLOAD THREADS SECONDS
-/// and answers on its standard output with a line of JSON, whose median_ms is the milliseconds of a
-/// step; or exits with kNoTwin when it has nothing for that workload.
+/// and prints one line of JSON on its standard output, whose median_ms is the milliseconds per
+/// step; or exits with kNoTwin when it does not have that workload.
 struct Peer {
   std::string name;
   std::string path;
@@ -33,10 +33,10 @@ struct Peer {
 
 inline constexpr int kNoTwin = 3;
 
-/// The programs in a folder, by name. Each is measured as it comes ("defaults"), with
-/// OMP_WAIT_POLICY=passive ("passive"), and as the file NAME.settings.json beside it says, if there
-/// is one: {"name of a setting": {"VARIABLE": "value", ...}, ...}. Throws Error for a folder that
-/// cannot be read or has no program, and for a file that does not say that.
+/// The programs in a folder, by name. Each is measured under its defaults ("defaults"), with
+/// OMP_WAIT_POLICY=passive ("passive"), and under the settings in the file NAME.settings.json
+/// beside it, if there is one: {"name of a setting": {"VARIABLE": "value", ...}, ...}. Throws Error
+/// for a folder that cannot be read or has no program, and for a file of another form.
 std::vector<Peer> find_peers(const std::string& folder);
 
 /// One call of a peer.
@@ -46,8 +46,8 @@ struct PeerAnswer {
   std::string problem;  ///< how it failed
 };
 
-/// Calls a peer, which gets `timeout` seconds. Numbers of threads are in the environment for the
-/// libraries that look for them there. Throws Failure when no process can be made.
+/// Calls a peer, which may take `timeout` seconds. The number of threads is in the environment as
+/// well, for libraries that look for it there. Throws Failure when no process can be made.
 PeerAnswer ask(const Peer& peer, const PeerSetting& setting, const std::string& workload,
                int threads, double seconds, double timeout);
 

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kKept = std::size_t{1} << 20U;
 constexpr int kCannotRun = 127;  // as shells report it
 
-/// A pipe that closes what is left of it.
+/// A pipe; the destructor closes the ends that are still open.
 class Pipe {
  public:
   Pipe() {
@@ -45,7 +45,7 @@ class Pipe {
   std::array<int, 2> ends_ = {-1, -1};
 };
 
-/// Reads what is there; false at the end of the stream.
+/// Reads what is available; false at the end of the stream.
 bool take(int descriptor, std::string& text) {
   std::array<char, 4096> bytes;
   const ssize_t count = read(descriptor, bytes.data(), bytes.size());
@@ -109,7 +109,8 @@ ProcessResult run_process(const std::vector<std::string>& command,
   out.close_end(1);
   err.close_end(1);
 
-  // The streams may stay open beyond the process, in something that it started: its end counts.
+  // Something that the process started may keep the streams open: what counts is that the process
+  // has ended.
   ProcessResult result;
   std::array<pollfd, 2> streams = {pollfd{out.read_end(), POLLIN, 0},
                                    pollfd{err.read_end(), POLLIN, 0}};
@@ -126,7 +127,7 @@ ProcessResult run_process(const std::vector<std::string>& command,
     if (!ended && Clock::now() > end) {
       result.timed_out = true;
       kill(-child, SIGKILL);
-      kill(child, SIGKILL);  // where it was too early to have a group of its own
+      kill(child, SIGKILL);  // in case it does not have a group of its own yet
       ended = waitpid(child, &status, 0) == child;
     }
   }

@@ -15,13 +15,13 @@ struct ProcessResult {
 };
 
 /// Runs `command` (a path and its arguments) in a process of its own, with these variables added to
-/// the environment and nothing on its standard input, and waits until it ends. What takes longer
-/// than `seconds` is killed, and what it started in its process group with it; so is everything
-/// when this process ends. Throws Failure when no process can be made.
+/// the environment and nothing on its standard input, and waits until it ends. After `seconds` it
+/// is killed, together with its process group; the same happens when this process ends. Throws
+/// Failure when no process can be made.
 ProcessResult run_process(const std::vector<std::string>& command,
                           const std::map<std::string, std::string>& environment, double seconds);
 
-/// What a program said last: the last line of `text` that is not empty, without its end.
+/// The last line of `text` that is not empty, without its line end.
 std::string last_line(std::string text);
 
 }  // namespace gradmill

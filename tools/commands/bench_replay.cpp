@@ -17,25 +17,25 @@
 namespace gradmill {
 namespace {
 
-constexpr std::size_t kMostRows = 8;
-constexpr double kLeastShare = 1e-3;
+constexpr std::size_t kMaxRows = 8;
+constexpr double kMinShare = 1e-3;
 
 double total(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-/// The first rows of a table of the plan's steps, those with the most `ms` first.
+/// The first rows of a table of the plan's steps, those with the largest `ms` first.
 void print_steps(const bench::TileTimes& times, const CriticalPath& path,
                  const std::vector<double>& ms, double all_ms) {
   std::vector<std::size_t> order(times.steps.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, std::ranges::greater(), [&](std::size_t i) { return ms[i]; });
   std::cout << "        %  tiles  total ms  longest ms  GFLOP/s  step\n";
-  for (std::size_t row = 0; row < std::min(kMostRows, order.size()); ++row) {
+  for (std::size_t row = 0; row < std::min(kMaxRows, order.size()); ++row) {
     const std::size_t i = order[row];
     const PlanStep& step = times.plan->steps[i];
     const std::vector<double>& tiles = times.steps[i].tile_ms;
-    if (tiles.empty() || ms[i] < kLeastShare * all_ms) break;
+    if (tiles.empty() || ms[i] < kMinShare * all_ms) break;
     const bool critical = std::ranges::find(path.steps, static_cast<int>(i)) != path.steps.end();
     std::cout << std::setprecision(1) << std::setw(9) << 100 * ms[i] / all_ms << std::setw(7)
               << tiles.size() << std::setprecision(3) << std::setw(10) << total(tiles)
@@ -62,7 +62,7 @@ void report(const std::string& name, const bench::TileTimes& times,
             << " steps, " << tiles << " tiles; serial " << times.serial_ms << " ms (median of "
             << times.runs << "), its tiles " << busy_ms << " ms, critical path " << path.ms
             << " ms, dispatch " << times.dispatch_ms * 1e3
-            << " us a tile\n  workers        ms  speed-up  efficiency\n";
+            << " us per tile\n  workers        ms  speed-up  efficiency\n";
   Replay last;
   for (const int count : workers) {
     // One worker runs the plan serially.

@@ -14,7 +14,7 @@ namespace gradmill {
 namespace {
 
 constexpr double kScoutSeconds = 0.5;
-constexpr double kLeftBehind = 1.5;  // times the best peer's scouted step
+constexpr double kTooSlow = 1.5;  // times the short run of the best peer
 constexpr double kMega = 1e6;
 constexpr int kRefused = 2;
 
@@ -40,13 +40,13 @@ void scout(const BenchOptions& options, const Peer& peer, BenchRow& row) {
   }
 }
 
-/// The rows that take part in the rounds: the best setting of each peer that is not far behind.
+/// The rows that take part in the rounds: the best setting of each peer that is not too slow.
 std::vector<PeerRow*> contenders(BenchRow& row) {
   std::vector<PeerRow*> best;
-  double least = std::numeric_limits<double>::infinity();
+  double fastest = std::numeric_limits<double>::infinity();
   for (PeerRow& peer : row.peers) {
     if (!peer.scout) continue;
-    least = std::min(least, peer.scout->median_ms);
+    fastest = std::min(fastest, peer.scout->median_ms);
     if (best.empty() || best.back()->peer != peer.peer) {
       best.push_back(&peer);
     } else if (peer.scout->median_ms < best.back()->scout->median_ms) {
@@ -54,12 +54,12 @@ std::vector<PeerRow*> contenders(BenchRow& row) {
     }
   }
   std::erase_if(best,
-                [&](const PeerRow* peer) { return peer->scout->median_ms > kLeftBehind * least; });
+                [&](const PeerRow* peer) { return peer->scout->median_ms > kTooSlow * fastest; });
   return best;
 }
 
-/// The median of an optional number of a peer's samples.
-std::optional<double> told(const PeerRow& peer, std::optional<double> Sample::*number) {
+/// The median of an optional value of a peer's samples.
+std::optional<double> reported(const PeerRow& peer, std::optional<double> Sample::*number) {
   if (peer.rounds.empty()) return peer.scout ? (*peer.scout).*number : std::nullopt;
   std::vector<double> values;
   for (const Sample& sample : peer.rounds) {
@@ -81,9 +81,11 @@ std::optional<double> PeerRow::ms() const {
   return median_of(rounds.size(), [&](std::size_t i) { return rounds[i].median_ms; });
 }
 
-std::optional<double> PeerRow::growth_bytes() const { return told(*this, &Sample::growth_bytes); }
+std::optional<double> PeerRow::growth_bytes() const {
+  return reported(*this, &Sample::growth_bytes);
+}
 
-std::optional<double> PeerRow::peak_bytes() const { return told(*this, &Sample::peak_bytes); }
+std::optional<double> PeerRow::peak_bytes() const { return reported(*this, &Sample::peak_bytes); }
 
 double BenchRow::ms() const {
   return median_of(ours.size(), [&](std::size_t i) { return ours[i].median_ms; });

@@ -19,7 +19,7 @@ std::optional<double> unless_zero(double value) {
 std::string bench_header(const Machine& machine, const BenchOptions& options) {
   std::ostringstream out;
   out << to_string(machine) << "; gradmill " GRADMILL_VERSION "; " << options.rounds
-      << " rounds of " << options.seconds << " s a process, in turns";
+      << " rounds of " << options.seconds << " s per process, in turns";
   if (!options.tuning.empty()) out << "; tuned by " << options.tuning;
   out << '\n';
   return out.str();
@@ -59,7 +59,8 @@ std::string bench_line(const BenchRow& row, const BenchRow* one_thread) {
 }
 
 std::string limits_table(const std::vector<BenchRow>& rows) {
-  std::string text = "\nThe limit: the step's products alone, and its bytes once through memory\n";
+  std::string text =
+      "\nThe limit: the step's products alone, and its bytes moved once through memory\n";
   text += TextLine()
               .word("workload", kNameWidth)
               .title("threads", 7)
@@ -106,7 +107,7 @@ std::string peers_table(const std::vector<BenchRow>& rows) {
     }
   }
   if (text.empty()) return text;
-  return "\nPeers: milliseconds a step, memory grown beyond parameters and optimizer state\n" +
+  return "\nPeers: milliseconds per step, memory grown beyond parameters and optimizer state\n" +
          TextLine()
              .word("workload", kNameWidth)
              .title("threads", 7)

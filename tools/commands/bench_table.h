@@ -8,7 +8,7 @@
 
 namespace gradmill {
 
-/// What everything starts with: machine, version, and how it was measured.
+/// The first line: machine, version, and how it was measured.
 std::string bench_header(const Machine& machine, const BenchOptions& options);
 
 /// The names of the main table's columns.
@@ -18,7 +18,7 @@ std::string bench_titles(const BenchOptions& options);
 /// none.
 std::string bench_line(const BenchRow& row, const BenchRow* one_thread);
 
-/// What the machine reaches, of what the limit of each row consists, and where the step stands.
+/// The limit of each row, its parts, and which fraction of the machine's peak the step reaches.
 std::string limits_table(const std::vector<BenchRow>& rows);
 
 /// All peers under all settings; empty without peers.

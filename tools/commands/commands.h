@@ -41,8 +41,8 @@ struct TrainOptions {
   std::string tuning;               ///< a file of `tune`; empty for none, here and below
 };
 
-/// `train --model gpt`. Sizes that are not given are those of the model's name; the vocabulary is
-/// the bytes.
+/// `train --model gpt`. Sizes that are not given are those of the model's name; the tokens are
+/// bytes.
 struct TrainGptOptions {
   std::string model = "gpt-char";
   std::vector<std::string> text;
@@ -64,7 +64,7 @@ struct TrainGptOptions {
   double weight_decay = 0.1;  ///< of matrices only
   double clip = 1;            ///< 0 for none
   std::int64_t eval_every = 250;
-  std::int64_t sample_every = 0;  ///< 0: no text
+  std::int64_t sample_every = 0;  ///< 0: never
   std::int64_t save_every = 0;    ///< 0: at the end only
   std::string load;
   std::string save;
@@ -115,7 +115,7 @@ struct GradcheckCommandOptions {
 };
 
 struct BenchOptions {
-  std::vector<std::string> workloads;  ///< empty for all but those of seconds a step
+  std::vector<std::string> workloads;  ///< empty: all whose step takes less than a second
   std::vector<int> threads;            ///< empty for 1 and all cores
   std::string peers;                   ///< a folder of programs; empty for none
   std::string json;
@@ -123,8 +123,8 @@ struct BenchOptions {
   int rounds = 5;
   double seconds = 1.5;       ///< measured in each process
   double timeout = 300;       ///< seconds that a process may take
-  std::vector<int> replay;    ///< workers to schedule a step's tiles on, instead of measuring it
-  std::string measure;        ///< this workload alone, in this process
+  std::vector<int> replay;    ///< workers to schedule a step's tiles on instead of measuring it
+  std::string measure;        ///< only this workload, in this process
   std::string measure_limit;  ///< the same for its limit
 };
 
@@ -135,7 +135,7 @@ struct ProfileCommandOptions {
   int steps = 50;
   int threads = 0;
   std::vector<int> workers;  ///< to predict a step for; empty for 1 to 128
-  double bandwidth = 0;      ///< GB/s that no prediction exceeds; 0 for no such cap
+  double bandwidth = 0;      ///< max GB/s of memory in predictions; 0 for no limit
   std::string html;
   std::string json;
   std::string tuning;
@@ -161,7 +161,7 @@ int gradcheck(const GradcheckCommandOptions& options);
 int profile(const ProfileCommandOptions& options);
 int tune(const TuneCommandOptions& options);
 int run_bench(const BenchOptions& options);
-/// What `run_bench` does for `--replay`.
+/// `run_bench` with `--replay`.
 int replay_bench(const BenchOptions& options);
 
 }  // namespace gradmill

@@ -15,8 +15,8 @@ int eval(const EvalOptions& options) {
   check(sizes.front() == data.pixels(), options.load, ": the model takes ", sizes.front(),
         " values, and the images in ", options.data, " have ", data.rows(), "x", data.columns(),
         " = ", data.pixels(), " pixels");
-  check(sizes.back() == ImageDataset::kClasses, options.load, ": the model tells ", sizes.back(),
-        " classes apart, and ", options.data, " has ", ImageDataset::kClasses);
+  check(sizes.back() == ImageDataset::kClasses, options.load, ": the model has ", sizes.back(),
+        " classes, and ", options.data, " has ", ImageDataset::kClasses);
 
   MlpPass pass(sizes, options.batch, data.count(),
                {.threads = options.threads, .tuning = load_tuning(options.tuning)});

@@ -21,7 +21,7 @@ TokenText read_text(const GenerateOptions& options, const GptConfig& config) {
   TokenText text(options.vocab, options.merges);
   if (text.is_bytes()) {
     check(config.vocab == text.size(), options.load, ": the model knows ", config.vocab,
-          " tokens, which are no bytes: give --vocab and --merges");
+          " tokens, so they are not bytes: give --vocab and --merges");
   }
   check(text.size() <= config.vocab, options.vocab, ": has ", text.size(),
         " pieces, and the model in ", options.load, " knows ", config.vocab, " tokens");
@@ -31,9 +31,9 @@ TokenText read_text(const GenerateOptions& options, const GptConfig& config) {
 }  // namespace
 
 int generate(const GenerateOptions& options) {
-  check(!options.prompt.empty(), "--prompt is empty, and there must be something to continue");
+  check(!options.prompt.empty(), "--prompt is empty: there is nothing to continue");
   check(options.vocab.empty() == options.merges.empty(),
-        "--vocab and --merges are given together or not at all");
+        "--vocab and --merges must be given together");
   const Sampler sampler(
       {.temperature = options.temperature, .top_k = options.top_k, .seed = options.seed});
   const GptFile file(options.load, options.heads);
@@ -51,7 +51,7 @@ int generate(const GenerateOptions& options) {
   for (std::int64_t i = 0; i < options.tokens && std::cout; ++i) {
     interrupted = InterruptGuard::interrupted();
     if (interrupted) break;
-    // A model may be larger than its vocabulary: those tokens stand for nothing.
+    // A model may have more tokens than its vocabulary; the extra ones mean nothing.
     const auto logits = generator.next(tokens).first(static_cast<std::size_t>(text.size()));
     tokens.push_back(sampler.sample(logits, static_cast<std::uint64_t>(i)));
     std::cout << text.decode(std::span(tokens).last(1)) << std::flush;

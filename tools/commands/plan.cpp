@@ -35,7 +35,7 @@ PlanPicture measured_picture(ProfiledModel& model, Session& session) {
 
 int plan(const PlanOptions& options) {
   const bool timed = options.color == "time";
-  check(!timed || !options.dot.empty(), "--color time colours a picture, and needs --dot");
+  check(!timed || !options.dot.empty(), "--color time needs --dot");
   const std::array<std::pair<const char*, std::string>, 2> outputs = {
       {{"--dot", options.dot}, {"--json", options.json}}};
   check_different_files(outputs);

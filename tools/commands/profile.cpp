@@ -36,7 +36,7 @@ constexpr double kMigrationSeconds = 2;
 constexpr std::size_t kMigrationTurns = 4;
 constexpr double kDispatchSeconds = 0.05;
 
-/// A session that is run now and then, beside others.
+/// A session that runs in turns with others.
 class Runner {
  public:
   Runner(ProfiledModel& model, SessionOptions options, int threads)
@@ -47,10 +47,10 @@ class Runner {
 
   void run(int steps) {
     for (int i = 0; i < steps; ++i) {
-      const auto begin = std::chrono::steady_clock::now();
+      const auto start = std::chrono::steady_clock::now();
       session_->run(model_.feeds(step_++));
       const std::chrono::duration<double, std::milli> took =
-          std::chrono::steady_clock::now() - begin;
+          std::chrono::steady_clock::now() - start;
       ms_.push_back(took.count());
     }
   }
@@ -68,8 +68,8 @@ class Runner {
   std::vector<double> ms_;
 };
 
-/// What a session of one thread takes when it stays on a core, and when each of its steps comes
-/// after one on the other.
+/// How much slower a session of one thread is when each of its steps runs on another core than the
+/// step before.
 class Migration {
  public:
   Migration(ProfiledModel& model, SessionOptions options) : runner_(model, std::move(options), 1) {
@@ -80,19 +80,19 @@ class Migration {
     }
   }
 
-  /// Does nothing once there have been enough.
+  /// Does nothing once there were enough turns.
   void run(int steps) {
     using Clock = std::chrono::steady_clock;
     if (threads_[0] == nullptr) return;
     if (ratios_.size() >= kMigrationTurns && spent_ > kMigrationSeconds) return;
-    const auto begin = Clock::now();
+    const auto start = Clock::now();
     run(1, [](int) { return 0; });  // brings the data to the core
     const double stays = run(steps, [](int) { return 0; });
     ratios_.push_back(run(steps, [](int i) { return (i + 1) % 2; }) / stays);
-    spent_ += std::chrono::duration<double>(Clock::now() - begin).count();
+    spent_ += std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  /// 1 with a single core.
+  /// The slowdown; 1 with a single core.
   double ratio() const { return ratios_.empty() ? 1 : std::max(1.0, bench::median(ratios_)); }
 
  private:
@@ -111,7 +111,7 @@ class Migration {
   double spent_ = 0;
 };
 
-/// The numbers of threads that can be run here: 1, 2, 4, ..., all cores, and what was asked for.
+/// The numbers of threads to measure on this machine: 1, 2, 4, ..., all cores, and `asked`.
 std::set<int> threads_to_measure(int asked) {
   std::set<int> threads = {asked};
   const int cores = allowed_cpus();
@@ -146,14 +146,14 @@ int profile(const ProfileCommandOptions& options) {
   for (const int count : threads_to_measure(threads)) {
     measured.push_back(std::make_unique<Runner>(model, session_options, count));
   }
-  // The first steps warm caches up.
+  // The first steps warm up the caches.
   traced.run(kWarmSteps);
   for (const auto& runner : measured) {
     runner->run(kWarmSteps);
     runner->forget();
   }
   Migration migration(model, session_options);
-  // In short turns, so that all meet the same machine.
+  // In short turns, so that a change of the machine's speed affects all alike.
   const int turn = std::max(kTurnSteps, static_cast<int>(kTurnMs / traced.median_ms()));
   std::map<int, std::vector<double>> rates;
   traced.session().start_trace({.max_tiles = std::numeric_limits<std::size_t>::max()});
@@ -171,7 +171,7 @@ int profile(const ProfileCommandOptions& options) {
   for (const auto& runner : measured) {
     report.measured.emplace_back(runner->threads(), runner->median_ms());
     report.workers.push_back(runner->threads());
-    // Relative to one thread's of the same turn, which met the same machine.
+    // Relative to one thread in the same turn, at the same speed of the machine.
     std::vector<double> relative;
     for (std::size_t i = 0; i < rates[1].size(); ++i) {
       relative.push_back(rates[runner->threads()][i] / rates[1][i]);
@@ -183,7 +183,7 @@ int profile(const ProfileCommandOptions& options) {
   std::ranges::sort(report.workers);
   report.workers.erase(std::unique(report.workers.begin(), report.workers.end()),
                        report.workers.end());
-  // Of as many threads as ran: a small plan runs on one.
+  // With as many threads as really ran: a small plan runs on one.
   report.peaks = {.gflops = std::ranges::max(rates[trace.lanes]),
                   .bandwidth_gbs = bench::measure_bandwidth(trace.lanes, kBandwidthSeconds)};
   report.dispatch_ms = measure_dispatch(*trace.plan, std::max(threads, 2), kDispatchSeconds);

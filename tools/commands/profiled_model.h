@@ -25,8 +25,8 @@ class ProfiledModel {
   const std::string& title() const { return title_; }
   const Graph& graph() const;
   const SessionOptions& options() const { return options_; }
-  /// Those of the given step. A model's batch is made when it is first asked for: plans of batches
-  /// that fit in no memory can be looked at.
+  /// The feeds of the given step. A model's batch is made at the first call, so that a plan can be
+  /// shown whose batch would not fit in memory.
   std::span<const Feed> feeds(std::size_t step);
 
  private:

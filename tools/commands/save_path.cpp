@@ -1,9 +1,12 @@
 #include "commands/save_path.h"
 
 #include <filesystem>
+#include <iostream>
 
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/safetensors.h>
+
+#include "commands/commands.h"
 
 namespace gradmill {
 
@@ -11,7 +14,7 @@ void check_save_path(const std::string& path, const char* option) {
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
   check(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), option, " ",
-        path, ": is there, and is not a regular file");
+        path, ": exists, and is not a regular file");
   try {
     check_writable(path);
   } catch (const Error& error) {
@@ -19,9 +22,19 @@ void check_save_path(const std::string& path, const char* option) {
   }
 }
 
+std::string saved_to(const std::string& path) {
+  return path.empty() ? "nowhere (no --save FILE)" : path;
+}
+
+int report_interrupted(const std::string& where, const std::string& path) {
+  std::cerr << "interrupted " << where << ", "
+            << (path.empty() ? "nothing saved: no --save" : "saved to " + path) << '\n';
+  return kInterrupted;
+}
+
 void check_different_files(std::span<const std::pair<const char*, std::string>> outputs) {
   namespace fs = std::filesystem;
-  // A path that is not there yet is resolved as far as it is.
+  // A path that does not exist yet is resolved as far as it exists.
   const auto resolved = [](const std::string& path) {
     return fs::weakly_canonical(fs::absolute(path));
   };

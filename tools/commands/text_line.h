@@ -8,8 +8,8 @@
 
 namespace gradmill {
 
-/// A line of a table: right-aligned numbers and left-aligned words of given widths, "-" for what is
-/// not there.
+/// A line of a table: right-aligned numbers and left-aligned words of given widths, "-" for a value
+/// that is missing.
 class TextLine {
  public:
   TextLine& word(const std::string& text, int width) {
@@ -28,7 +28,7 @@ class TextLine {
   TextLine& count(std::int64_t value, int width) {
     return number(static_cast<double>(value), width, 0);
   }
-  /// Milliseconds, with as many digits as tell.
+  /// Milliseconds, with the digits that matter.
   TextLine& ms(std::optional<double> value, int width) {
     return number(value, width, !value || *value >= 100 ? 1 : *value >= 1 ? 2 : 4);
   }

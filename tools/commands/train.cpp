@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,15 +66,14 @@ class Trainer {
     const double images = static_cast<double>(train_data_.count()) * options_.epochs;
     std::printf(
         "test accuracy  %.4f\ntest loss      %.4f\nsamples/s      %.0f\nsaved to       %s\n",
-        last_.test_accuracy, last_.test_loss, images / seconds_,
-        options_.save.empty() ? "nowhere, --save FILE does" : options_.save.c_str());
+        last_.test_accuracy, last_.test_loss, images / seconds_, saved_to(options_.save).c_str());
     if (metrics_failure_) throw Failure(*metrics_failure_);
     if (trace_) trace_->close();
     return 0;
   }
 
  private:
-  /// Whether it came to its end; Ctrl-C stops it after a step.
+  /// False when Ctrl-C stopped it, which happens between two steps.
   bool run_epoch(int epoch) {
     const auto order = shuffled(train_data_.count(), options_.seed, epoch);
     const auto total_steps = static_cast<double>(training_.steps() * options_.epochs);
@@ -110,8 +108,8 @@ class Trainer {
     return true;
   }
 
-  /// A metrics file that cannot be written must not cost the training: the failure is kept for the
-  /// end.
+  /// A metrics file that cannot be written must not end the training: the failure is reported after
+  /// it.
   void write_metrics(bool final) {
     if (!metrics_ || metrics_failure_) return;
     try {
@@ -131,11 +129,9 @@ class Trainer {
   int finish_interrupted(int epoch) {
     progress_.clear();
     save();
-    std::cerr << "interrupted in epoch " << epoch << " after step " << steps_done_ << " of "
-              << training_.steps() << ", "
-              << (options_.save.empty() ? "nothing saved: no --save" : "saved to " + options_.save)
-              << '\n';
-    return kInterrupted;
+    return report_interrupted(
+        cat("in epoch ", epoch, " after step ", steps_done_, " of ", training_.steps()),
+        options_.save);
   }
 
   const TrainOptions& options_;

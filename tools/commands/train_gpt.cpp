@@ -25,7 +25,7 @@
 namespace gradmill {
 namespace {
 
-constexpr std::int64_t kValidationBatches = 20;  // at most, but at the end
+constexpr std::int64_t kValidationBatches = 20;  // max during training; at the end, all
 constexpr std::int64_t kSampleTokens = 200;
 
 GptConfig config_of(const TrainGptOptions& options) {
@@ -51,11 +51,11 @@ Schedule schedule_of(const TrainGptOptions& options) {
                           .decay = decay,
                           .total_steps = options.steps,
                           .minimum = std::min(options.min_lr, options.lr)};
-  schedule.at(0);  // refuses what makes no sense
+  schedule.at(0);  // throws for options that make no sense
   return schedule;
 }
 
-/// One training, from the first step, or the one that a file was saved after, to the last.
+/// One training, from the first step, or from a checkpoint, to the last.
 class GptTraining {
  public:
   explicit GptTraining(const TrainGptOptions& options)
@@ -82,22 +82,22 @@ class GptTraining {
   }
 
   int run() {
-    const auto begun = static_cast<std::int64_t>(shared_.parameters->step());
-    check(begun <= options_.steps, options_.load, ": was saved after step ", begun, ", beyond the ",
+    const auto first = static_cast<std::int64_t>(shared_.parameters->step());
+    check(first <= options_.steps, options_.load, ": was saved after step ", first, ", beyond the ",
           options_.steps, " of --steps");
     const PlannedBytes planned =
         planned_bytes(training_.session().plan(), training_.session().threads());
     StepProgress progress(
-        {.done = begun,
+        {.done = first,
          .all = options_.steps,
-         .begun_at = begun,
+         .first = first,
          .tokens_per_step = options_.batch * options_.micro_batches * config_.context,
          .planned_bytes = planned.total()});
     std::cerr << to_string(config_) << ", " << gpt_parameter_count(config_) << " parameters, "
               << planned.total() / (1 << 20) << " MiB planned; " << data_.training_bytes()
               << " bytes to train on, " << data_.validation_bytes() << " to validate with\n";
     const InterruptGuard guard;
-    for (std::int64_t step = begun; step < options_.steps; ++step) {
+    for (std::int64_t step = first; step < options_.steps; ++step) {
       if (InterruptGuard::interrupted()) return finish_interrupted(progress, step);
       training_.session().set_learning_rate(schedule_.at(step));
       const double loss = training_.train(data_, options_.seed, static_cast<std::uint64_t>(step));
@@ -106,7 +106,7 @@ class GptTraining {
       progress.step(step + 1, loss);
       after_step(progress, step + 1);
     }
-    return finish(progress, begun);
+    return finish(progress, first);
   }
 
  private:
@@ -122,7 +122,7 @@ class GptTraining {
     const GptFile file(options_.load);
     GptConfig saved = file.config();
     saved.dropout = config_.dropout;
-    check(saved == config_, options_.load, ": has ", to_string(saved), "; asked for is ",
+    check(saved == config_, options_.load, ": has ", to_string(saved), "; the options ask for ",
           to_string(config_));
     shared_.parameters->load(options_.load);
   }
@@ -166,15 +166,14 @@ class GptTraining {
     shared_.parameters->save_training(options_.save, gpt_metadata(config_));
   }
 
-  int finish(StepProgress& progress, std::int64_t begun) {
+  int finish(StepProgress& progress, std::int64_t first) {
     const double speed = progress.tokens_per_second(options_.steps);
     const double loss = evaluate(progress, options_.steps, data_.validation_windows());
     if (options_.sample_every > 0) sample(progress, options_.steps);
     save();
     std::printf("validation loss  %.4f\n", loss);
-    if (begun < options_.steps) std::printf("tokens/s         %.0f\n", speed);
-    std::printf("saved to         %s\n",
-                options_.save.empty() ? "nowhere, --save FILE does" : options_.save.c_str());
+    if (first < options_.steps) std::printf("tokens/s         %.0f\n", speed);
+    std::printf("saved to         %s\n", saved_to(options_.save).c_str());
     if (trace_) trace_->close();
     return 0;
   }
@@ -182,10 +181,7 @@ class GptTraining {
   int finish_interrupted(StepProgress& progress, std::int64_t step) {
     progress.clear();
     save();
-    std::cerr << "interrupted after step " << step << " of " << options_.steps << ", "
-              << (options_.save.empty() ? "nothing saved: no --save" : "saved to " + options_.save)
-              << '\n';
-    return kInterrupted;
+    return report_interrupted(cat("after step ", step, " of ", options_.steps), options_.save);
   }
 
   const TrainGptOptions& options_;

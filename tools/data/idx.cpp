@@ -37,13 +37,13 @@ class GzipFile {
   GzipFile(const GzipFile&) = delete;
   GzipFile& operator=(const GzipFile&) = delete;
 
-  /// Fills `out` as far as the file goes; returns how far.
+  /// Fills `out` as far as the file reaches; returns the number of bytes.
   std::size_t read(std::span<std::uint8_t> out) {
     std::size_t done = 0;
     while (done < out.size()) {
       const std::size_t want = std::min<std::size_t>(out.size() - done, 1 << 24);
       const int got = gzread(file_, out.data() + done, static_cast<unsigned>(want));
-      // A cut or damaged stream shows as an error code, of which a cut one also returns bytes.
+      // A truncated or damaged stream sets an error code; a truncated one may return bytes as well.
       int code = Z_OK;
       const char* reason = gzerror(file_, &code);
       check(got >= 0 && code == Z_OK, path_,
@@ -96,7 +96,7 @@ IdxArray read_idx(const std::string& path, int rank) {
     array.sizes.push_back(static_cast<std::int64_t>(size));
   }
 
-  // Grows with what is really there, so that a header that lies cannot ask for gigabytes.
+  // Grows with the bytes that are really there, so that a wrong header cannot allocate gigabytes.
   constexpr std::uint64_t kChunk = 1 << 26;
   std::uint64_t have = 0;
   while (have < elements) {
@@ -104,7 +104,7 @@ IdxArray read_idx(const std::string& path, int rank) {
     const std::uint64_t got = file.read(std::span(array.bytes).subspan(have));
     have += got;
     check(have == array.bytes.size(), path, ": truncated: ", elements,
-          " elements by its sizes, and ", have, " in the file");
+          " elements by its sizes, but ", have, " in the file");
   }
   std::array<std::uint8_t, 1> more{};
   check(file.read(more) == 0, path, ": oversized: bytes follow the ", elements,

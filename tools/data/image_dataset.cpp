@@ -32,7 +32,7 @@ ImageDataset::ImageDataset(const std::string& folder, const std::string& prefix)
   IdxArray images = read_idx(images_path, 3);
   IdxArray labels = read_idx(labels_path, 1);
   check(images.sizes[0] == labels.sizes[0], labels_path, ": ", labels.sizes[0],
-        " labels, and there are ", images.sizes[0], " images in ", images_path);
+        " labels, but there are ", images.sizes[0], " images in ", images_path);
   const auto wrong =
       std::ranges::find_if(labels.bytes, [](int label) { return label >= kClasses; });
   check(wrong == labels.bytes.end(), labels_path, ": label ",

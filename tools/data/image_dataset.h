@@ -21,7 +21,7 @@ class ImageDataset {
   std::int64_t count() const { return static_cast<std::int64_t>(labels_.size()); }
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
-  /// Of one image.
+  /// The number of pixels of one image.
   std::int64_t pixels() const { return rows_ * columns_; }
 
   /// Copies the images `indices` into `pixels` [indices, pixels()] and `labels` [indices]. A pixel
@@ -36,11 +36,11 @@ class ImageDataset {
   std::vector<std::uint8_t> labels_;
 };
 
-/// 0 .. count-1 in the order in which `epoch` visits them, a function of seed and epoch only.
+/// 0 .. count-1 in the order of `epoch`, a function of seed and epoch only.
 /// Fisher-Yates: R. Durstenfeld, "Algorithm 235: Random permutation", CACM 7 (1964).
 std::vector<std::uint32_t> shuffled(std::int64_t count, std::uint64_t seed, int epoch);
 
-/// 0 .. count-1 as they come.
+/// 0 .. count-1 in ascending order.
 std::vector<std::uint32_t> in_order(std::int64_t count);
 
 }  // namespace gradmill

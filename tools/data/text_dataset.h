@@ -7,8 +7,8 @@
 
 namespace gradmill {
 
-/// Text as bytes, each a token from 0 to 255, for a model that predicts the next from up to
-/// `context` before it. The last part is kept for validation.
+/// Text as bytes, each a token from 0 to 255, for a model that predicts the next token from up to
+/// `context` tokens before it. The last part is kept for validation.
 class TextDataset {
  public:
   static constexpr std::int64_t kVocab = 256;
@@ -26,17 +26,17 @@ class TextDataset {
     return static_cast<std::int64_t>(bytes_.size()) - split_;
   }
 
-  /// One training batch: `inputs` [batch, context] are pieces of the training part that begin
-  /// anywhere, and `targets` the byte after each of theirs. The batch is as large as the spans.
+  /// One training batch: `inputs` [batch, context] are pieces of the training part that start
+  /// anywhere, and `targets` holds the byte after each of their bytes. The spans determine `batch`.
   ///
-  /// Where a row begins depends on seed, step and `micro_batch` * batch + row only: micro-batches
-  /// of a step see what one batch of all their rows would.
-  /// Throws Error when the spans differ in size or hold no whole number of rows.
+  /// The start of a row depends on seed, step and `micro_batch` * batch + row only: the
+  /// micro-batches of a step have the same rows as one large batch would. Throws Error when the
+  /// spans differ in size or do not hold a whole number of rows.
   void draw(std::uint64_t seed, std::uint64_t step, std::uint64_t micro_batch,
             std::span<std::int64_t> inputs, std::span<std::int64_t> targets) const;
 
-  /// The validation part is cut into this many pieces of `context` bytes that each have a byte
-  /// after them; what is left over at the end is not used.
+  /// The number of pieces of `context` bytes in the validation part that have a byte after them;
+  /// the rest at the end is not used.
   std::int64_t validation_windows() const { return (validation_bytes() - 1) / context_; }
 
   /// The pieces `first`, `first` + 1, ... of the validation part, in `inputs` and `targets` as
@@ -52,7 +52,7 @@ class TextDataset {
 
   std::string bytes_;
   std::int64_t context_;
-  std::int64_t split_ = 0;  ///< where validation begins
+  std::int64_t split_ = 0;  ///< start of the validation part
 };
 
 }  // namespace gradmill

@@ -21,7 +21,7 @@ namespace gradmill {
 namespace {
 
 constexpr std::int64_t kMlpFactor = 4;
-constexpr std::int64_t kMostLayers = 10'000;
+constexpr std::int64_t kMaxLayers = 10'000;
 
 const std::map<std::string, GptConfig>& configs() {
   static const std::map<std::string, GptConfig> configs = {
@@ -97,7 +97,7 @@ GptConfig gpt_config(const std::string& name) {
   if (found == configs().end()) {
     std::string known;
     for (const std::string& other : gpt_names()) known += (known.empty() ? "" : ", ") + other;
-    fail("'", name, "' is no GPT, there are ", known);
+    fail("'", name, "' is not a GPT, there are ", known);
   }
   return found->second;
 }
@@ -116,7 +116,7 @@ void check_gpt_config(const GptConfig& config) {
                                    {"context", config.context}}) {
     check(size >= 1, "a GPT's ", what, " must be at least 1, got ", size);
   }
-  check(config.layers <= kMostLayers, "a GPT has at most ", kMostLayers, " layers here, got ",
+  check(config.layers <= kMaxLayers, "a GPT has at most ", kMaxLayers, " layers here, got ",
         config.layers);
   check(config.width % config.heads == 0, "a GPT's heads divide its width, but ", config.heads,
         " do not divide ", config.width);
@@ -169,7 +169,7 @@ GptValues add_gpt(Graph& graph, const GptConfig& config, std::int64_t batch, std
   check_gpt_config(config);
   check(batch >= 1, "a GPT's batch must be at least 1, got ", batch);
   check(length >= 1 && length <= config.context, "a GPT with context ", config.context,
-        " takes 1 to as many tokens, got ", length);
+        " takes 1 to that many tokens, got ", length);
   Builder build(graph, config, initial_std, dtype);
   GptValues gpt;
   gpt.batch = batch;

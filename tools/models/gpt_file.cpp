@@ -72,7 +72,7 @@ GptFile::GptFile(const std::string& path, std::int64_t heads) : path_(path), fil
 }
 
 void GptFile::read_sizes() {
-  // Where a size cannot be read, check_tensors says so of the tensor that should have it.
+  // If a size cannot be read, check_tensors reports the tensor that should have it.
   const auto size = [&](const std::string& name, int axis) -> std::int64_t {
     const auto found = tensors_.find(name);
     if (found == tensors_.end() || found->second->type.shape.rank() != 2) return 0;
@@ -92,7 +92,7 @@ void GptFile::read_sizes() {
 }
 
 std::int64_t GptFile::count_layers() const {
-  // Not the largest number, which a damaged name could make absurd.
+  // Counted, not taken from the largest index, which a damaged name could make absurdly large.
   std::set<std::string_view> layers;
   for (const auto& [name, tensor] : tensors_) {
     if (const auto layer = layer_of(name)) layers.insert(*layer);
@@ -107,12 +107,12 @@ std::int64_t GptFile::read_heads() const {
     std::int64_t heads = 0;
     const char* end = told->second.data() + told->second.size();
     const auto [read, error] = std::from_chars(told->second.data(), end, heads);
-    check(error == std::errc() && read == end && heads > 0, path_, ": its metadata say '",
+    check(error == std::errc() && read == end && heads > 0, path_, ": its metadata says '",
           told->second, "' heads");
     return heads;
   }
   check(config_.width % kHeadWidth == 0, path_, ": does not say how many heads it has, and ",
-        config_.width, " is no multiple of GPT-2's ", kHeadWidth, " a head");
+        config_.width, " is not a multiple of GPT-2's head width of ", kHeadWidth);
   return config_.width / kHeadWidth;
 }
 

@@ -18,14 +18,14 @@ namespace gradmill {
 /// ignored. Without lm_head.weight, or with one equal to wte.weight, the two are tied.
 class GptFile {
  public:
-  /// `heads` is not in the shapes: 0 takes what the file's metadata say, and otherwise one for 64
-  /// of the width, as all of GPT-2's sizes have. Throws Error naming the file when it is no
-  /// safetensors file (see SafetensorsFile), listing every tensor that is missing, unknown or of
-  /// another type than the others say, and when the number of heads is not known or does not
-  /// divide the width.
+  /// `heads` does not follow from the shapes: 0 takes the number in the file's metadata, or else
+  /// the width divided by 64, which is the head width of all of GPT-2's sizes. Throws Error naming
+  /// the file when it is not a safetensors file (see SafetensorsFile), when tensors are missing,
+  /// unknown or of a type that does not fit the others (all are listed), and when the number of
+  /// heads is not known or does not divide the width.
   explicit GptFile(const std::string& path, std::int64_t heads = 0);
 
-  /// What was read; dropout is 0.
+  /// The sizes that were read; dropout is 0.
   const GptConfig& config() const { return config_; }
 
   /// Copies all values to the parameters of a Gpt of this config.
@@ -44,7 +44,7 @@ class GptFile {
   bool published_ = false;  ///< linear weights are [in, out]
 };
 
-/// For `Parameters::save`, so that GptFile reads the file without being told more.
+/// Metadata for `Parameters::save`, with which GptFile can read the file.
 std::map<std::string, std::string> gpt_metadata(const GptConfig& config);
 
 }  // namespace gradmill

@@ -47,7 +47,7 @@ std::span<const float> GptGenerator::next(std::span<const std::int64_t> tokens) 
   const auto context = static_cast<std::size_t>(config_.context);
   if (tokens.size() > context) tokens = tokens.last(context);
   Runner& chosen = runner(static_cast<std::int64_t>(tokens.size()));
-  // What lies behind the place is not seen from there; it only must be a token.
+  // The model does not see tokens after the place; they only have to be valid.
   std::ranges::fill(chosen.tokens, 0);
   std::ranges::copy(tokens, chosen.tokens.begin());
   const std::array place = {static_cast<std::int64_t>(tokens.size()) - 1};

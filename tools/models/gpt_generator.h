@@ -13,13 +13,13 @@
 
 namespace gradmill {
 
-/// Says what may follow a text. It runs graphs of a few lengths, each made when a text first needs
-/// it, so that a short text does not take the time of the whole context.
+/// Computes the logits of the token that follows a text. It has graphs of a few lengths, each made
+/// when a text first needs it, so that a short text does not take the time of the whole context.
 class GptGenerator {
  public:
   /// `options` as for Session, except that parameters and fetches are filled in here.
   GptGenerator(const GptFile& file, SessionOptions options);
-  /// Of a model whose parameters are in `options`, and may change meanwhile.
+  /// For a model whose parameters are in `options`, and may change between calls.
   GptGenerator(const GptConfig& config, SessionOptions options);
 
   /// The logits of the token after `tokens`, of which the last `context` count; valid until the

@@ -10,17 +10,17 @@
 
 namespace gradmill {
 
-/// Trains with weight decay on matrices alone: norms and biases follow an AdamW without.
+/// AdamW with weight decay for matrices only: norms and biases do not decay.
 struct GptOptimizer {
   double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.95;
   double weight_decay = 0.1;
-  double clip = 1;  ///< the norm that gradients are cut to; 0 for as they are
+  double clip = 1;  ///< max global norm of the gradients; 0 for no clipping
 };
 
-/// A GPT made ready to train on batches of text, or to be tried on them, and the buffers it is fed
-/// from.
+/// A GPT compiled to train on batches of text, or to be evaluated on them, and the buffers that it
+/// is fed from.
 class GptRunner {
  public:
   /// `options` as for Session, except that loss, optimizer and clipping are filled in here.
@@ -29,10 +29,10 @@ class GptRunner {
   /// Without an optimizer.
   GptRunner(const GptConfig& config, std::int64_t batch, SessionOptions options);
 
-  /// One step, of as many micro-batches as the options say; the mean of their losses.
+  /// Runs one step, of all its micro-batches, and returns the mean of their losses.
   double train(const TextDataset& data, std::uint64_t seed, std::uint64_t step);
-  /// The mean loss over the validation part's first `windows` pieces; what does not fill a batch is
-  /// left out.
+  /// The mean loss over the first `windows` pieces of the validation part; pieces that do not fill
+  /// a batch are left out.
   double validate(const TextDataset& data, std::int64_t windows);
 
   std::int64_t batch() const { return model_.batch; }

@@ -34,7 +34,7 @@ MlpSizes mlp_sizes_of_file(const std::string& path) {
           ", an mlp has f32 [out, in] there");
     if (layer == 1) sizes.push_back(type.shape[1]);
     check(type.shape[1] == sizes.back(), path, ": ", name, " ", type.shape, " takes ",
-          type.shape[1], " values, and the layer before gives ", sizes.back());
+          type.shape[1], " values, and the layer before has ", sizes.back());
     sizes.push_back(type.shape[0]);
   }
 }

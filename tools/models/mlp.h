@@ -17,7 +17,7 @@ MlpSizes mlp_sizes(std::int64_t features, const std::vector<std::int64_t>& hidde
 
 /// The sizes of the model in a safetensors file, from its fc1.weight [out, in], fc2.weight, ...
 /// Throws Error naming the file when it has no such weights, or when one is not f32, not a matrix,
-/// or does not take what the one before gives.
+/// or does not fit the output of the layer before.
 MlpSizes mlp_sizes_of_file(const std::string& path);
 
 /// "784-512-512-10".

@@ -12,7 +12,7 @@
 
 namespace gradmill {
 
-/// An mlp made ready to run for one batch size, and the buffers it is fed from.
+/// An mlp compiled for one batch size, and the buffers that it is fed from.
 class MlpRunner {
  public:
   /// `options` as for Session, except that loss and fetches are filled in here.
@@ -23,8 +23,8 @@ class MlpRunner {
 
   std::int64_t batch() const { return model_.batch; }
   Session& session() { return session_; }
-  /// Of the last step: its mean loss, and how many images of the batch were right. Only without an
-  /// optimizer is the latter computed.
+  /// Of the last step: its mean loss, and how many images of the batch were right, which is only
+  /// computed without an optimizer.
   double loss() const { return session_.fetch<float>(model_.loss); }
   std::int64_t right() const;
 
@@ -35,11 +35,11 @@ class MlpRunner {
   std::vector<std::int64_t> labels_;
 };
 
-/// Takes any number of images: one runner for the full batches and, where something is left over,
-/// one for that. Both share one set of parameters.
+/// A pass over any number of images: one runner for the full batches and, if images are left over,
+/// one for them. Both share one set of parameters.
 class MlpPass {
  public:
-  /// `batch` is cut to `images`.
+  /// A `batch` above `images` is lowered to it.
   MlpPass(const MlpSizes& sizes, std::int64_t batch, std::int64_t images, SessionOptions options);
 
   std::int64_t steps() const { return steps_; }

@@ -9,8 +9,8 @@
 
 namespace gradmill {
 
-/// A batch of noise for a model, where only the work matters: pixels in [-1, 1) and labels, which
-/// depend on the seed alone. The feeds refer to it.
+/// A batch of noise for a model, for when only the amount of work matters: pixels in [-1, 1) and
+/// labels, which depend on the seed only. The feeds refer to it.
 struct RandomBatch {
   RandomBatch(const Mlp& model, std::uint64_t seed);
   RandomBatch(const RandomBatch&) = delete;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kSampleStream = 0x73616d70'6c650000;
 
-/// The tokens that may be taken, the most likely first where only some may.
+/// The tokens that may be drawn; if these are not all, the most likely first.
 std::vector<std::size_t> candidates(std::span<const float> logits, std::int64_t top_k) {
   std::vector<std::size_t> tokens(logits.size());
   std::iota(tokens.begin(), tokens.end(), std::size_t{0});
@@ -47,7 +47,7 @@ std::int64_t Sampler::sample(std::span<const float> logits, std::uint64_t index)
   if (temperature_ == 0) return largest - logits.begin();
 
   const std::vector<std::size_t> tokens = candidates(logits, top_k_);
-  // Of differences to the largest: nothing overflows, and the sum is at least 1.
+  // Differences to the largest logit, so nothing overflows and the sum is at least 1.
   std::vector<double> sums;
   double sum = 0;
   for (const std::size_t token : tokens) {
@@ -56,7 +56,7 @@ std::int64_t Sampler::sample(std::span<const float> logits, std::uint64_t index)
   }
   const double drawn = random_.uniform(index) * sum;
   auto chosen = static_cast<std::size_t>(std::ranges::upper_bound(sums, drawn) - sums.begin());
-  // The product may round up to the sum: then the last that has a share.
+  // The product may round up to the sum; then it is the last token with a probability above 0.
   if (chosen == sums.size()) {
     chosen = static_cast<std::size_t>(std::ranges::lower_bound(sums, sum) - sums.begin());
   }

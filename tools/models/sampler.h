@@ -9,7 +9,7 @@ namespace gradmill {
 
 struct SamplerOptions {
   double temperature = 1;  ///< 0 takes the largest logit
-  std::int64_t top_k = 0;  ///< only the so many largest logits may be taken; 0 for all
+  std::int64_t top_k = 0;  ///< only this many largest logits may be drawn; 0 for all
   std::uint64_t seed = 0;
 };
 
@@ -19,9 +19,8 @@ class Sampler {
   /// Throws Error for a temperature or top_k below 0, or a temperature that is not finite.
   explicit Sampler(const SamplerOptions& options);
 
-  /// The token of draw number `index`: a function of seed, index and logits only. Of equal logits
-  /// the first counts as the largest.
-  /// Throws Error for no logits, Failure when one is NaN or infinite.
+  /// The token of draw `index`, a function of seed, index and logits only. Of equal logits the
+  /// first counts as the largest. Throws Error for no logits, Failure when one is NaN or infinite.
   std::int64_t sample(std::span<const float> logits, std::uint64_t index) const;
 
  private:

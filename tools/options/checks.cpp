@@ -10,9 +10,9 @@
 namespace gradmill {
 namespace {
 
-constexpr double kLeastSeconds = 1e-3;
+constexpr double kMinSeconds = 1e-3;
 
-// The parser turns numbers that are too large into the largest, which is therefore refused.
+// The parser turns numbers that are too large into the largest number, which is therefore refused.
 // Products of sizes in this range may still overflow: shapes check that.
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max() - 1;
 
@@ -39,12 +39,12 @@ const CLI::Validator kPath(
     [](std::string& text) -> std::string { return text.empty() ? "needs a path, got ''" : ""; },
     "");
 
-// Before the parser, which would take -1 for the largest number of bytes.
+// Checked before the parser, which would take -1 for the largest number of bytes.
 const CLI::Validator kBytes(
     [](std::string& text) -> std::string {
       return text.find_first_of("0123456789") == 0
                  ? ""
-                 : cat("needs bytes, as 512MiB, got '", text, "'");
+                 : cat("needs bytes, such as 512MiB, got '", text, "'");
     },
     "");
 
@@ -69,14 +69,13 @@ const CLI::Validator kAtLeastZero(
     },
     "");
 
-CLI::Validator seconds_to(double most) {
-  return {[most](std::string& text) -> std::string {
+CLI::Validator seconds_to(double max) {
+  return {[max](std::string& text) -> std::string {
             double value = 0;
             const bool known = CLI::detail::lexical_cast(text, value);
-            return known && value >= kLeastSeconds && value <= most
+            return known && value >= kMinSeconds && value <= max
                        ? ""
-                       : cat("needs seconds from ", kLeastSeconds, " to ", most, ", got '", text,
-                             "'");
+                       : cat("needs seconds from ", kMinSeconds, " to ", max, ", got '", text, "'");
           },
           ""};
 }

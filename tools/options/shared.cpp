@@ -13,7 +13,7 @@ void add_model(CLI::App& app, ModelOptions& options) {
       ->check(kPositive)
       ->transform(kWhole)
       ->capture_default_str();
-  app.add_option("--batch", options.batch, "Images a step")
+  app.add_option("--batch", options.batch, "Images per step")
       ->check(kPositive)
       ->transform(kWhole)
       ->capture_default_str();
@@ -24,7 +24,7 @@ void add_optimizer(CLI::App& app, OptimizerOptions& options) {
       ->check(CLI::IsMember({"sgd", "adamw"}))
       ->capture_default_str();
   app.add_option("--lr", options.lr, "Learning rate [1e-3 for adamw, 0.1 for sgd]");
-  app.add_option("--momentum", options.momentum, "Momentum of sgd [0]");
+  app.add_option("--momentum", options.momentum, "Momentum, for sgd [0]");
   app.add_option("--weight-decay", options.weight_decay,
                  "Weight decay [0.01 for adamw, 0 for sgd]");
 }
@@ -37,7 +37,8 @@ void exclude_model(CLI::App& app) {
 }
 
 void add_data(CLI::App& app, std::string& data) {
-  app.add_option("--data", data, "Folder with the four IDX files, .gz or not")
+  app.add_option("--data", data,
+                 "Folder with the four IDX files of MNIST or its relatives, .gz or not")
       ->capture_default_str();
 }
 
@@ -48,7 +49,7 @@ void add_threads(CLI::App& app, int& threads) {
 }
 
 void add_tuning(CLI::App& app, std::string& tuning) {
-  app.add_option("--tuning", tuning, "Do products as this file of `gradmill tune` says")
+  app.add_option("--tuning", tuning, "Use the tile sizes in this file of `gradmill tune`")
       ->check(kPath);
 }
 

@@ -18,10 +18,9 @@ void add_train_images(CLI::App& app, TrainOptions& options) {
   std::vector<std::string> models = gpt_names();
   models.insert(models.begin(), {"mlp", "gpt"});
   app.remove_option(app.get_option("--model"));
-  app.add_option(
-         "--model", options.model.model,
-         "mlp on images; on text gpt (gpt-char where flags say nothing else), or another by "
-         "name: gpt-char, gpt-mini, gpt2-124m")
+  app.add_option("--model", options.model.model,
+                 "On images: mlp. On text: gpt (gpt-char unless options say otherwise), or by name "
+                 "gpt-char, gpt-mini, gpt2-124m")
       ->check(CLI::IsMember(models))
       ->capture_default_str();
   add_data(app, options.data);
@@ -32,23 +31,26 @@ void add_train_images(CLI::App& app, TrainOptions& options) {
   add_optimizer(app, options.optimizer);
   app.add_option(
          "--schedule", options.schedule,
-         "Learning rate: linear falls to zero (gpt: to --min-lr), constant stays, cosine is "
-         "for gpt [linear; gpt: cosine]")
+         "Learning rate: linear falls to zero (gpt: to --min-lr), constant stays, cosine falls "
+         "to --min-lr (gpt only) [linear; gpt: cosine]")
       ->check(CLI::IsMember({"linear", "constant", "cosine"}));
   add_threads(app, options.threads);
-  add_seed(app, options.seed,
-           "For initial values, the order of the images, dropout, and where text is read");
-  app.add_option("--save", options.save, "Write the trained parameters here, as safetensors")
+  add_seed(app, options.seed, "Seed of initial values, the order of the data, and dropout");
+  app.add_option("--save", options.save,
+                 "Write the trained parameters to this file, as safetensors")
       ->check(kPath);
-  app.add_option("--metrics", options.metrics, "Write a JSON object an epoch here")->check(kPath);
-  app.add_option("--trace", options.trace,
-                 "Write when every tile ran here, for Perfetto; compressed if the name ends in .gz")
+  app.add_option("--metrics", options.metrics, "Write one line of JSON per epoch to this file")
+      ->check(kPath);
+  app.add_option(
+         "--trace", options.trace,
+         "Write a timeline of all tiles to this file, for Perfetto; compressed if it ends in .gz")
       ->check(kPath);
   app.add_flag("--check-finite", options.check_finite,
-               "Stop at the first node that gives a NaN or infinity");
-  app.add_option("--memory-budget", options.memory_budget,
-                 "Bytes for parameters, optimizer state and everything planned, as 512MiB: results "
-                 "are computed twice rather than kept where it takes that [no limit]")
+               "Stop at the first node that produces a NaN or infinity");
+  app.add_option(
+         "--memory-budget", options.memory_budget,
+         "Max bytes for parameters, optimizer state and the plan, such as 512MiB; results are "
+         "computed twice instead of kept where necessary [no limit]")
       ->transform(CLI::AsSizeValue(false))
       ->transform(kBytes)
       ->check(kPositive);
@@ -56,8 +58,9 @@ void add_train_images(CLI::App& app, TrainOptions& options) {
 }
 
 void add_train_gpt(CLI::App& app, TrainGptOptions& options) {
-  // What these say of images is something else for text.
-  app.get_option("--batch")->description(cat("Images a step; gpt: rows [", options.batch, "]"));
+  // For text, these options mean something else.
+  app.get_option("--batch")->description(
+      cat("Images per step; gpt: rows per micro-batch [", options.batch, "]"));
   app.get_option("--weight-decay")
       ->description(
           cat("Weight decay [0.01 for adamw, 0 for sgd; gpt: ", options.weight_decay, "]"));
@@ -68,20 +71,21 @@ void add_train_gpt(CLI::App& app, TrainGptOptions& options) {
     app.add_option(name, value, what)->check(kAtLeastZero)->capture_default_str()->group("GPT");
   };
   app.add_option("--text", options.text,
-                 "Files whose bytes are the tokens; the last tenth of all "
-                 "is for validation")
+                 "Files whose bytes are the tokens; the last tenth of all is for validation")
       ->check(kPath)
       ->group("GPT");
-  whole("--layers", options.layers, "Layers [of the model's name]");
-  whole("--width", options.width, "Numbers a token [of the model's name]");
-  whole("--heads", options.heads, "Attention heads, which divide the width [of the model's name]");
-  whole("--context", options.context, "Tokens seen at once [of the model's name]");
-  app.add_flag("--tied", options.tied, "Logits by the weight of the embedding")->group("GPT");
-  number("--dropout", options.dropout, "Part of the numbers dropped after each branch");
-  whole("--steps", options.steps, "Updates")->capture_default_str();
-  whole("--micro-batches", options.micro_batches, "Batches whose mean gradient makes an update")
+  whole("--layers", options.layers, "Layers [set by --model]");
+  whole("--width", options.width, "Embedding width [set by --model]");
+  whole("--heads", options.heads, "Attention heads; they divide the width [set by --model]");
+  whole("--context", options.context, "Context length in tokens [set by --model]");
+  app.add_flag("--tied", options.tied, "Compute logits with the weight of the embedding")
+      ->group("GPT");
+  number("--dropout", options.dropout, "Dropout probability, after the embeddings and each branch");
+  whole("--steps", options.steps, "Training steps")->capture_default_str();
+  whole("--micro-batches", options.micro_batches,
+        "Batches per step; their mean gradient makes one update")
       ->capture_default_str();
-  app.add_option("--warmup", options.warmup, "Steps in which the learning rate rises")
+  app.add_option("--warmup", options.warmup, "Steps during which the learning rate rises")
       ->check(CLI::NonNegativeNumber)
       ->transform(kWhole)
       ->capture_default_str()
@@ -89,16 +93,18 @@ void add_train_gpt(CLI::App& app, TrainGptOptions& options) {
   number("--min-lr", options.min_lr, "Learning rate at the end");
   number("--beta1", options.beta1, "Decay of AdamW's first moment");
   number("--beta2", options.beta2, "Decay of AdamW's second moment");
-  number("--clip", options.clip, "Norm that gradients are cut to, 0 for none");
+  number("--clip", options.clip, "Clip gradients by global norm to this; 0 for no clipping");
   whole("--eval-every", options.eval_every, "Steps between validations")->capture_default_str();
   whole("--sample", options.sample_every,
-        "Print text of the model's every so many steps, and at "
-        "the end");
-  whole("--save-every", options.save_every, "Steps between writes of --save [the end alone]");
-  app.add_option("--load", options.load, "Go on from a file of --save")->check(kPath)->group("GPT");
+        "Steps between prints of generated text; printed at the end as well [never]");
+  whole("--save-every", options.save_every,
+        "Steps between checkpoints in --save [only at the end]");
+  app.add_option("--load", options.load, "Continue from a checkpoint, a file of --save")
+      ->check(kPath)
+      ->group("GPT");
 }
 
-// The options that the other kinds of model have must not be given.
+// Options of the other kind of model must not be given.
 void check_unused(const CLI::App& app, const std::string& model,
                   std::initializer_list<const char*> options) {
   for (const char* option : options) {

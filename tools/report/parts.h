@@ -1,6 +1,6 @@
 #pragma once
 
-// The files of page/, as text. CMake makes the source.
+// The files of page/, as text. CMake generates the source.
 
 #include <string_view>
 

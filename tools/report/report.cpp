@@ -9,14 +9,14 @@
 namespace gradmill {
 namespace {
 
-// As many as a browser draws without waiting.
-constexpr std::size_t kMostTiles = 100'000;
+// As many as a browser draws without delay.
+constexpr std::size_t kMaxTiles = 100'000;
 
 void replace(std::string& page, std::string_view place, std::string_view text) {
   page.replace(page.find(place), place.size(), text);
 }
 
-// The end of a script must not stand in its data.
+// The data must not contain the end of a script.
 std::string embedded(const std::string& json) {
   std::string text;
   text.reserve(json.size());
@@ -34,11 +34,11 @@ std::string embedded(const std::string& json) {
 
 std::string profile_html(const Profile& profile) {
   std::string page(report::kPage);
-  // The data last: it may hold anything.
+  // The data is inserted last, since it may contain anything.
   replace(page, "/*STYLE*/", report::kStyle);
   replace(page, "/*SCRIPT*/", report::kScript);
   const std::string_view place = "/*DATA*/";
-  page.replace(page.rfind(place), place.size(), embedded(json_of(profile, kMostTiles)));
+  page.replace(page.rfind(place), place.size(), embedded(json_of(profile, kMaxTiles)));
   return page;
 }
 

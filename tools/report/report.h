@@ -6,7 +6,7 @@
 
 namespace gradmill {
 
-/// The profile as a page that shows it, in one file that needs no network.
+/// The profile as an HTML page, in one file that needs no network.
 std::string profile_html(const Profile& profile);
 
 }  // namespace gradmill

@@ -27,8 +27,9 @@ std::string utf8(unsigned code) {  // below U+0800
   return {static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3F))};
 }
 
-/// How GPT-2's files write each byte: the printable ones of Latin-1 as they are, the others as
-/// U+0100, U+0101, ... in their order.
+/// How GPT-2's files write each byte: printable Latin-1 as it is, all other bytes as U+0100,
+/// U+0101,
+/// ... in ascending order.
 std::map<std::string, char, std::less<>> written_bytes() {
   std::map<std::string, char, std::less<>> bytes;
   unsigned next = 0x100;
@@ -39,8 +40,8 @@ std::map<std::string, char, std::less<>> written_bytes() {
   return bytes;
 }
 
-/// The bytes that `written` stands for. Special pieces may have characters that stand for none,
-/// and are then their own bytes.
+/// The bytes that `written` stands for. A special piece may have characters that stand for no byte;
+/// it then stands for its own bytes.
 std::string bytes_of(std::string_view written) {
   static const auto known = written_bytes();
   std::string bytes;
@@ -84,11 +85,11 @@ BytePairEncoding::Pieces BytePairEncoding::read_vocab(const std::string& path) {
   std::vector<bool> used(json.size(), false);
   Pieces ids;
   for (const auto& [piece, id] : json.items()) {
-    check(id.is_number_unsigned(), path, ": the id of '", piece, "' is no whole number");
+    check(id.is_number_unsigned(), path, ": the id of '", piece, "' is not a whole number");
     const auto number = id.get<std::uint64_t>();
     check(number < pieces_.size(), path, ": '", piece, "' has id ", number,
           ", and ids must be 0 to ", pieces_.size() - 1, ", each once");
-    check(!used[number], path, ": '", piece, "' has id ", number, ", and so has another piece");
+    check(!used[number], path, ": '", piece, "' has id ", number, ", like another piece");
     used[number] = true;
     pieces_[number] = bytes_of(piece);
     ids[pieces_[number]] = static_cast<std::int32_t>(number);
@@ -120,7 +121,7 @@ void BytePairEncoding::read_merges(const std::string& path, const Pieces& ids) {
     };
     const Merge merge{static_cast<std::int32_t>(merges_.size()), id(left + right)};
     check(merges_.emplace(key(id(left), id(right)), merge).second, path, ": line ", number, " '",
-          line, "' is there twice");
+          line, "' is listed twice");
   }
 }
 
@@ -153,7 +154,7 @@ void BytePairEncoding::encode_word(std::string_view word, std::vector<std::int64
     const auto byte = static_cast<unsigned char>(word[static_cast<std::size_t>(i)]);
     parts.push_back({byte_pieces_[byte], i - 1, i + 1 < count ? i + 1 : kNone});
   }
-  // A heap, so that a long word takes n log n.
+  // A heap, so that a long word takes O(n log n).
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
   const auto part = [&](int at) -> Part& { return parts[static_cast<std::size_t>(at)]; };
   const auto offer = [&](int at) {

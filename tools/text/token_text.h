@@ -10,10 +10,10 @@
 
 namespace gradmill {
 
-/// How a model's tokens stand for text: as bytes, or by byte pairs.
+/// What a model's tokens are: bytes, or pieces of a byte pair encoding.
 class TokenText {
  public:
-  /// Of bytes where both paths are empty. Throws Error as BytePairEncoding.
+  /// Bytes if both paths are empty. Throws Error as BytePairEncoding does.
   TokenText(const std::string& vocab_path, const std::string& merges_path);
 
   bool is_bytes() const { return !pairs_; }

@@ -13,8 +13,8 @@
 namespace gradmill {
 namespace {
 
-// White space is spelt out: PCRE's \s has U+180E besides, which Unicode has not counted as such
-// since 6.3.
+// White space is spelled out because PCRE's \s includes U+180E, which Unicode no longer counts as
+// white space since 6.3.
 #define SPACE R"(\p{Z}\t-\r\x{85})"
 constexpr std::string_view kPattern =
     "'s|'t|'re|'ve|'m|'ll|'d"
@@ -55,14 +55,14 @@ std::vector<std::string_view> split_words(std::string_view text) {
   std::vector<std::string_view> words;
   if (text.empty()) return words;
   const std::unique_ptr<pcre2_match_data, Free> match(pcre2_match_data_create(1, nullptr));
-  std::uint32_t options = 0;  // only the first call checks the whole text
+  std::uint32_t options = 0;  // only the first call checks that the whole text is UTF-8
   for (std::size_t at = 0; at < text.size();) {
     const int status =
         pcre2_match(pattern.get(), units(text), text.size(), at, options, match.get(), nullptr);
     if (status <= PCRE2_ERROR_UTF8_ERR1 && status >= PCRE2_ERROR_UTF8_ERR21) {
       refuse(text, pcre2_get_startchar(match.get()));
     }
-    // Every character is white space or not, so that something always matches, right here.
+    // Every character is white space or is not, so something always matches at this offset.
     if (status < 0) throw Failure(cat("cutting the text into words: PCRE2's error ", status));
     const std::size_t end = pcre2_get_ovector_pointer(match.get())[1];
     words.push_back(text.substr(at, end - at));

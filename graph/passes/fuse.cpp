@@ -1,16 +1,13 @@
-#include <gradmill/graph/rewrite.h>
+#include <gradmill/graph/passes/fuse.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
-#include <queue>
 #include <unordered_map>
 #include <utility>
 
-#include <gradmill/graph/passes/merge_equal.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/log.h>
-#include <gradmill/runtime/support/lists.h>
 
 namespace gradmill {
 namespace {
@@ -19,108 +16,28 @@ using Edge = Node::Edge;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-// The nodes under rewriting. Numbers stay what they were; nodes go out of use, or are replaced by
-// fused ones, and `finish` puts the rest in order again. What a pass does to one node costs as much
-// as the node has neighbours.
-class Rewriter {
+class Fuser {
  public:
-  Rewriter(Nodes nodes, std::vector<Edge> roots)
-      : nodes_(std::move(nodes)), roots_(std::move(roots)), live_(nodes_.size(), true) {}
+  Fuser(Rewriting& rewriting, bool updates)
+      : rewriting_(rewriting),
+        nodes_(rewriting.nodes),
+        roots_(rewriting.roots),
+        fuse_updates_(updates) {}
 
-  void drop_dead() {
-    std::vector<bool> reached(nodes_.size(), false);
-    for (const Edge& root : roots_) reached[at(root.node)] = true;
-    // What a node reads is mostly before it, so that one way back through memory meets all.
-    for (int i = size() - 1; i >= 0; --i) {
-      if (live_[at(i)] && nodes_[at(i)].updates) reached[at(i)] = true;
-      if (!reached[at(i)]) continue;
-      pending_.assign(1, i);
-      while (!pending_.empty()) {
-        const int index = pending_.back();
-        pending_.pop_back();
-        for (const Edge& edge : nodes_[at(index)].inputs) {
-          if (reached[at(edge.node)]) continue;
-          reached[at(edge.node)] = true;
-          if (edge.node > i) pending_.push_back(edge.node);
-        }
-      }
-    }
-    const auto dropped = std::ranges::count(live_, true) - std::ranges::count(reached, true);
-    if (dropped > 0) log(LogLevel::debug, cat("rewrite: dropped ", dropped, " dead nodes"));
-    live_ = std::move(reached);
-  }
-
-  void merge_equal() { gradmill::merge_equal(nodes_, live_, roots_); }
-
-  void fuse(bool updates) {
-    fuse_updates_ = updates;
+  void run() {
     find_readers();
-    for (int i = 0; i < size(); ++i) {
-      if (live_[at(i)] && nodes_[at(i)].kind == NodeKind::op) fuse_into_consumers(i);
+    for (int i = 0; i < rewriting_.size(); ++i) {
+      if (live(i) && nodes_[at(i)].kind == NodeKind::op) fuse_into_consumers(i);
     }
-  }
-
-  // The live nodes in an order in which inputs come first, close to the one they were added in.
-  Nodes finish(std::vector<Edge>& roots) {
-    renamed_.assign(nodes_.size(), -1);
-    Nodes result = in_order_ ? without_dead() : sorted();
-    roots = roots_;
-    for (Edge& root : roots) root.node = renamed_[at(root.node)];
-    return result;
   }
 
  private:
-  int size() const { return static_cast<int>(nodes_.size()); }
-
-  // What it reads has its new number already.
-  void renumber(int index, int number) {
-    for (Edge& edge : nodes_[at(index)].inputs) edge.node = renamed_[at(edge.node)];
-    renamed_[at(index)] = number;
-  }
-
-  // Moves the live nodes together.
-  Nodes without_dead() {
-    int count = 0;
-    for (int i = 0; i < size(); ++i) {
-      if (!live_[at(i)]) continue;
-      renumber(i, count);
-      if (count < i) nodes_[at(count)] = std::move(nodes_[at(i)]);
-      ++count;
-    }
-    nodes_.resize(at(count));
-    return std::move(nodes_);
-  }
-
-  Nodes sorted() {
-    std::vector<std::pair<int, int>> edges;
-    std::vector<int> waiting(nodes_.size(), 0);
-    std::priority_queue<int, std::vector<int>, std::greater<>> ready;
-    for (int i = 0; i < size(); ++i) {
-      if (!live_[at(i)]) continue;
-      for (const Edge& edge : nodes_[at(i)].inputs) {
-        edges.emplace_back(edge.node, i);
-        ++waiting[at(i)];
-      }
-      if (waiting[at(i)] == 0) ready.push(i);
-    }
-    const Lists consumers(edges, nodes_.size());
-    Nodes result;
-    while (!ready.empty()) {
-      const int index = ready.top();
-      ready.pop();
-      renumber(index, static_cast<int>(result.size()));
-      result.push_back(std::move(nodes_[at(index)]));
-      for (const int consumer : consumers[index]) {
-        if (--waiting[at(consumer)] == 0) ready.push(consumer);
-      }
-    }
-    return result;
-  }
+  bool live(int index) const { return rewriting_.live[at(index)]; }
 
   void find_readers() {
     readers_.assign(nodes_.size(), {});
-    for (int i = 0; i < size(); ++i) {
-      if (!live_[at(i)]) continue;
+    for (int i = 0; i < rewriting_.size(); ++i) {
+      if (!live(i)) continue;
       for (const Edge& edge : nodes_[at(i)].inputs) add_reader(edge.node, i);
     }
     for (int i = 0; i < static_cast<int>(roots_.size()); ++i) {
@@ -200,7 +117,7 @@ class Rewriter {
     }
     for (const Edge& edge : fused.inputs) add_reader(edge.node, consumer);
     nodes_[at(consumer)] = std::move(fused);
-    live_[at(producer)] = false;
+    rewriting_.live[at(producer)] = false;
 
     const auto redirect = [&](Edge& edge) {
       if (edge.node != producer && edge.node != consumer) return;
@@ -211,7 +128,7 @@ class Rewriter {
     for (const int reader : std::exchange(readers_[at(producer)], {})) add_reader(consumer, reader);
     for (const int reader : readers_[at(consumer)]) {
       std::ranges::for_each(nodes_[at(reader)].inputs, redirect);
-      in_order_ = in_order_ && reader > consumer;
+      rewriting_.in_order = rewriting_.in_order && reader > consumer;
     }
     if (const auto moved = roots_of_.extract(producer)) {
       std::vector<int>& roots = roots_of_[consumer];
@@ -299,41 +216,25 @@ class Rewriter {
     for (const Edge& edge : edges) types.push_back(nodes_[at(edge.node)].outputs[at(edge.output)]);
   }
 
-  Nodes nodes_;
-  std::vector<Edge> roots_;
-  std::vector<bool> live_;
-  bool in_order_ = true;      // whether all nodes read smaller numbers only
-  std::vector<int> renamed_;  // by `finish`
+  Rewriting& rewriting_;
+  Nodes& nodes_;
+  std::vector<Edge>& roots_;
+  bool fuse_updates_;
 
-  std::vector<int> pending_;  // of a search; kept for its memory
-
-  // For fusing.
-  std::vector<ShortList<int, 4>> readers_;  // one a node, in ascending order
+  std::vector<ShortList<int, 4>> readers_;  // one per node, in ascending order
   std::unordered_map<int, std::vector<int>> roots_of_;
   std::vector<std::int64_t> ranks_;  // greater than those of all inputs; bounds searches
   std::vector<int> visited_;         // the last search that came by
   int visits_ = 0;
+  std::vector<int> pending_;  // of a search; kept for its memory
   // Of the pair that is looked at; kept for their memory.
   std::vector<Type> first_types_;
   std::vector<Type> second_types_;
   std::vector<int> from_producer_;
-  bool fuse_updates_ = true;
 };
 
 }  // namespace
 
-void rewrite(Graph& graph, std::vector<Value>& roots, const RewriteOptions& options) {
-  std::vector<Edge> edges;
-  edges.reserve(roots.size());
-  for (const Value& root : roots) edges.push_back({root.node(), root.output()});
-  Rewriter rewriter(graph.release(), edges);
-  if (options.drop_dead) rewriter.drop_dead();
-  if (options.merge_equal) rewriter.merge_equal();
-  if (options.fuse) rewriter.fuse(options.fuse_updates);
-  if (options.drop_dead) rewriter.drop_dead();
-  graph.reset(rewriter.finish(edges));
-  for (std::size_t i = 0; i < roots.size(); ++i)
-    roots[i] = {&graph, edges[i].node, edges[i].output};
-}
+void fuse(Rewriting& rewriting, bool updates) { Fuser(rewriting, updates).run(); }
 
 }  // namespace gradmill

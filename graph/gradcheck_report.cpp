@@ -1,11 +1,10 @@
-#include <gradmill/graph/gradcheck.h>
+#include <gradmill/graph/gradcheck_report.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <cstdio>
-#include <string_view>
+#include <limits>
 
-#include <gradmill/graph/gradcheck/tensor_check.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/support/index.h>
 
@@ -102,7 +101,7 @@ std::string sampling(const GradcheckReport& report) {
   }
   return cat("seed ", report.seed, ", ",
              checked == elements ? cat("all ", elements) : cat(checked, " of ", elements),
-             " elements checked", directions ? " and a random direction a tensor" : "");
+             " elements checked", directions ? " and a random direction per tensor" : "");
 }
 
 // Columns as wide as their widest entry; the first two to the left, numbers to the right.
@@ -132,8 +131,11 @@ std::string verdict_of(const GradcheckTensor& tensor, bool compared) {
     case GradcheckVerdict::outside: return "KINK?";
     case GradcheckVerdict::not_smooth: return "NOT SMOOTH";
     case GradcheckVerdict::not_finite: return "NOT FINITE";
-    default: return "WRONG";
+    case GradcheckVerdict::wrong: break;
+    case GradcheckVerdict::fine:
+    case GradcheckVerdict::kink: break;  // of neither, as the tensor is not ok
   }
+  return "WRONG";
 }
 
 std::string direction_of(const GradcheckTensor& tensor) {
@@ -162,6 +164,13 @@ std::vector<std::string> row_of(const GradcheckTensor& tensor, bool compared) {
 
 }  // namespace
 
+double GradcheckSlope::severity() const {
+  if (verdict == GradcheckVerdict::kink) return -1;
+  const double ratio = error == 0 ? 0 : error / tolerance;
+  if (ok()) return std::min(ratio, 1.0);
+  return std::isnan(ratio) ? std::numeric_limits<double>::infinity() : std::max(ratio, 2.0);
+}
+
 bool GradcheckReport::ok() const {
   return problem.empty() && !tensors.empty() &&
          std::ranges::all_of(tensors, [](const GradcheckTensor& tensor) { return tensor.ok(); });
@@ -171,10 +180,10 @@ std::string GradcheckReport::message() const {
   const std::string head = cat("gradcheck of '", value, "': ");
   if (!problem.empty()) return cat(head, problem, "; seed ", seed);
   const GradcheckTensor* worst = nullptr;
-  double most = 0;
+  double worst_severity = 0;
   const auto offer = [&](const GradcheckTensor& tensor, const GradcheckSlope& slope) {
-    if (slope.ok() || severity(slope) <= most) return;
-    most = severity(slope);
+    if (slope.ok() || slope.severity() <= worst_severity) return;
+    worst_severity = slope.severity();
     worst = &tensor;
   };
   for (const GradcheckTensor& tensor : tensors) {
