@@ -2,7 +2,7 @@
 #include <gradmill/runtime/executor/executor.h>
 #include <gtest/gtest.h>
 #include <tests/runtime/random_plan.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <cstdint>
 #include <ostream>
