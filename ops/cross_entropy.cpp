@@ -61,8 +61,7 @@ class CrossEntropyOp : public Op {
                                .settings = settings_,
                                .logits = context.inputs[0],
                                .lines = lines_of(context.inputs[0].shape),
-                               .subtract = subtract(),
-                               .name = std::string(context.name)});
+                               .subtract = subtract()});
   }
 
  protected:

@@ -54,8 +54,7 @@ class LinearCrossEntropyOp : public Op {
                                       .bias = bias_,
                                       .x = context.inputs[0],
                                       .targets = context.inputs[2].shape,
-                                      .classes = context.inputs[1].shape[0],
-                                      .name = std::string(context.name)},
+                                      .classes = context.inputs[1].shape[0]},
                                      context.tuning);
   }
 

@@ -28,29 +28,37 @@ class BandPrefetch {
  public:
   static constexpr std::int64_t kTerms = 4;
 
-  BandPrefetch(const NextRows& next, const float* panel) : next_(next), panel_(panel) {}
+  BandPrefetch(const NextRows& next, std::int64_t column, const float* panel, std::int64_t depth)
+      : next_(next), column_(column), panel_(panel), lines_(depth / kTerms) {}
 
-  void start(std::int64_t row, int rows) {
-    offset_ = row * next_.stride;
-    rows_ = next_.count == 0 ? 0 : rows;
-  }
+  struct Rows {
+    HWY_INLINE void next() {
+      hwy::Prefetch(panel);
+      panel += kPanel;
+      if (count == 0) return;
+      // Into the second-level cache: A and B fill the first.
+      for (std::size_t i = 0; i < arrays.count; ++i) {
+        __builtin_prefetch(arrays.first[i] + offset, 0, 2);
+      }
+      offset += arrays.stride;
+      --count;
+    }
 
-  HWY_INLINE void next() {
-    hwy::Prefetch(panel_);
-    panel_ += kPanel;
-    if (rows_ == 0) return;
-    // Into the second-level cache: A and B fill the first.
-    for (std::size_t i = 0; i < next_.count; ++i)
-      __builtin_prefetch(next_.first[i] + offset_, 0, 2);
-    offset_ += next_.stride;
-    --rows_;
+    const NextRows& arrays;
+    const float* panel;
+    std::int64_t offset;
+    int count;
+  };
+  HWY_INLINE Rows rows(std::int64_t group, std::int64_t row, int count) const {
+    return {next_, panel_ + group * lines_ * kPanel, row * next_.stride + column_,
+            next_.count == 0 ? 0 : count};
   }
 
  private:
-  NextRows next_;
+  const NextRows& next_;
+  std::int64_t column_;
   const float* panel_;
-  std::int64_t offset_ = 0;
-  int rows_ = 0;
+  std::int64_t lines_;
 };
 
 void pack_columns(const float* b, std::int64_t ldb, std::int64_t columns, std::int64_t depth,
@@ -71,7 +79,7 @@ void band(const GemmTile& block, const float* a, std::int64_t lda, float* scratc
     const float* const b = scratch + p * panel_size;
     const std::int64_t column = p * kPanel;
     const std::int64_t width = std::min(kPanel, block.columns - column);
-    BandPrefetch prefetch(next.from(0, column), p + 1 < panels ? b + panel_size : b);
+    const BandPrefetch prefetch(next, column, p + 1 < panels ? b + panel_size : b, block.depth);
     if (width == kPanel) {
       multiply_panel<false>(left, block.rows, b, old, c + column, c_stride, prefetch);
       continue;
