@@ -108,7 +108,7 @@ class LinearCrossEntropyTrain final : public LinearCrossEntropyOp {
  public:
   LinearCrossEntropyTrain(const Settings& settings, bool bias, const LinearGradients& wanted)
       : LinearCrossEntropyOp(Parts::loss_and_gradient, settings, bias, wanted) {}
-  std::string_view name() const override { return "linear_cross_entropy_with_gradient"; }
+  std::string_view name() const override { return "linear_cross_entropy"; }
   bool differentiable(int) const override { return false; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {
