@@ -27,5 +27,6 @@
 #include <gradmill/ops/reshape.h>
 #include <gradmill/ops/slice.h>
 #include <gradmill/ops/softmax.h>
+#include <gradmill/ops/softplus.h>
 #include <gradmill/runtime/error.h>
 #include <gradmill/runtime/profile.h>

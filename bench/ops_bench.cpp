@@ -113,6 +113,7 @@ const bool kDeclared = [] {
     return gradients(std::span(&y, 1), std::span(&x, 1), std::span(&x, 1))[0];
   });
   declare("silu/4096x1024", unary, large, [](Value x) { return silu(x); });
+  declare("softplus/4096x1024", unary, large, [](Value x) { return softplus(x); });
   declare("add/4096x1024", binary, large, large);
   declare("add/4096x1024+1024", binary, large, Shape{1024});
   declare("softmax/4096x1024", unary, large, [](Value x) { return softmax(x); });

@@ -34,7 +34,6 @@ struct GradientContext {
 struct PrepareContext {
   std::span<const Type> inputs;
   std::span<const Type> outputs;
-  std::string_view name;           ///< of the node, for the messages of fallible kernels
   const Tuning* tuning = nullptr;  ///< what was measured on this machine, if anything
 };
 

@@ -25,12 +25,11 @@ constexpr std::int64_t kElements = 16384;  // per tile, about
 template <class T>
 class AccuracyKernel final : public StagedKernel<AccuracyKernel<T>> {
  public:
-  AccuracyKernel(const Shape& logits, std::string_view name)
+  explicit AccuracyKernel(const Shape& logits)
       : labels_({logits[0]}),
         classes_(logits[1]),
         tiles_{logits[0], std::max<std::int64_t>(1, kElements / logits[1])},
-        hits_(workspace_.add<std::int64_t>(tiles_.count())),
-        name_(name) {
+        hits_(workspace_.add<std::int64_t>(tiles_.count())) {
     this->add_stage(tiles_.count(), &AccuracyKernel::count);
     this->add_stage(1, &AccuracyKernel::divide);
   }
@@ -45,7 +44,7 @@ class AccuracyKernel final : public StagedKernel<AccuracyKernel<T>> {
     const auto* labels = run.input<std::int64_t>(1);
     std::int64_t hits = 0;
     for (std::int64_t row = tiles_.begin(tile); row < tiles_.end(tile); ++row) {
-      check_label("accuracy", name_, labels[row], row, labels_, classes_);
+      check_label(labels[row], row, labels_, classes_);
       hits += argmax(run.input<T>(0) + row * classes_, classes_) == labels[row] ? 1 : 0;
     }
     hits_.in(run.workspace<std::byte>())[tile] = hits;
@@ -63,7 +62,6 @@ class AccuracyKernel final : public StagedKernel<AccuracyKernel<T>> {
   FlatTiles tiles_;  // of rows
   BlockLayout workspace_;
   BlockPart<std::int64_t> hits_;  // one number per tile
-  std::string name_;
 };
 
 class Accuracy final : public Op {
@@ -90,7 +88,7 @@ class Accuracy final : public Op {
   std::unique_ptr<Kernel> prepare(const PrepareContext& context) const override {
     const Type& logits = context.inputs[0];
     return visit_floating(logits.dtype, [&](auto element) -> std::unique_ptr<Kernel> {
-      return std::make_unique<AccuracyKernel<decltype(element)>>(logits.shape, context.name);
+      return std::make_unique<AccuracyKernel<decltype(element)>>(logits.shape);
     });
   }
 };

@@ -61,8 +61,7 @@ class CrossEntropyOp : public Op {
                                .settings = settings_,
                                .logits = context.inputs[0],
                                .lines = lines_of(context.inputs[0].shape),
-                               .subtract = subtract(),
-                               .name = std::string(context.name)});
+                               .subtract = subtract()});
   }
 
  protected:
@@ -117,7 +116,7 @@ class CrossEntropyTrain final : public CrossEntropyOp {
  public:
   explicit CrossEntropyTrain(const Settings& settings)
       : CrossEntropyOp(Parts::loss_and_gradient, settings) {}
-  std::string_view name() const override { return "cross_entropy_with_gradient"; }
+  std::string_view name() const override { return "cross_entropy"; }
   bool differentiable(int) const override { return false; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {

@@ -29,7 +29,7 @@ class DropoutKernel final : public Kernel {
     } else {
       const DropoutMask mask{.key = Philox(step.seed, step.step).bits(~std::uint64_t{0}),
                              .stream = std::uint64_t{step.micro_batch} << 32 | id_,
-                             .most = static_cast<std::uint32_t>(first_kept_ - 1)};
+                             .last_dropped = static_cast<std::uint32_t>(first_kept_ - 1)};
       apply_dropout(mask, scale_, begin, x, y, n);
     }
   }

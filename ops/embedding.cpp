@@ -20,8 +20,7 @@ class GatherKernel final : public Kernel {
         num_(context.inputs[1].shape[0]),
         dim_(context.inputs[1].shape[1]),
         zero_row_(zero_row),
-        tiles_{indices_.elements(), std::max<std::int64_t>(1, kFlatGrain / dim_)},
-        name_(context.name) {}
+        tiles_{indices_.elements(), std::max<std::int64_t>(1, kFlatGrain / dim_)} {}
 
   std::int64_t tiles(int) const override { return tiles_.count(); }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
@@ -41,7 +40,7 @@ class GatherKernel final : public Kernel {
 
  private:
   [[noreturn]] void refuse(std::int64_t place, std::int64_t row) const {
-    fail("embedding '", name_, "': index ", row, " at ", index_text(unravel_index(place, indices_)),
+    fail("index ", row, " at ", index_text(unravel_index(place, indices_)),
          " is out of range [0, ", num_, ")");
   }
 
@@ -50,7 +49,6 @@ class GatherKernel final : public Kernel {
   std::int64_t dim_;
   std::int64_t zero_row_;
   FlatTiles tiles_;
-  std::string name_;
 };
 
 // Which part of the table a tile owns: 2^shift rows, and of wide rows that many upstream rows are

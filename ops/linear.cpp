@@ -55,6 +55,11 @@ Value linear(Value x, Value weight, Value bias, const std::string& name) {
     check(bias.shape() == Shape({out_features}), "linear '", name, "': a bias for weight ", weights,
           " must be [", out_features, "], got ", bias.shape());
   }
+  for (const Value& own : {weight, bias}) {
+    if (!own) continue;
+    check(own.dtype() == x.dtype(), "linear '", name, "': weight and bias of input ", x.type(),
+          " must have its dtype, got ", own.type());
+  }
   Graph::Transaction transaction(x.graph());
   Value y = matmul(x, weight, {.transpose_b = true}, name);
   if (bias) y = add(y, bias, name);

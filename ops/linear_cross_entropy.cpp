@@ -54,8 +54,7 @@ class LinearCrossEntropyOp : public Op {
                                       .bias = bias_,
                                       .x = context.inputs[0],
                                       .targets = context.inputs[2].shape,
-                                      .classes = context.inputs[1].shape[0],
-                                      .name = std::string(context.name)},
+                                      .classes = context.inputs[1].shape[0]},
                                      context.tuning);
   }
 
@@ -109,7 +108,7 @@ class LinearCrossEntropyTrain final : public LinearCrossEntropyOp {
  public:
   LinearCrossEntropyTrain(const Settings& settings, bool bias, const LinearGradients& wanted)
       : LinearCrossEntropyOp(Parts::loss_and_gradient, settings, bias, wanted) {}
-  std::string_view name() const override { return "linear_cross_entropy_with_gradient"; }
+  std::string_view name() const override { return "linear_cross_entropy"; }
   bool differentiable(int) const override { return false; }
 
   std::vector<Type> infer(std::span<const Type> inputs) const override {

@@ -21,6 +21,7 @@ gradmill_sources(
   reshape.cpp
   slice.cpp
   softmax.cpp
+  softplus.cpp
 
   attention/backward_loops.cpp
   attention/forward_loops.cpp

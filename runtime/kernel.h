@@ -66,7 +66,8 @@ class KernelRun {
 /// kernel has one or more phases; all tiles of a phase end before the first of the next begins, and
 /// the tiles of one phase run in any order, on any threads, at the same time. `run` writes only
 /// what no other tile of the phase reads or writes, allocates nothing, waits for nothing, and
-/// throws only if the op is declared fallible. A kernel holds no state that changes in a step.
+/// throws only if the op is declared fallible: an Error or Failure that says what is wrong, to
+/// which the executor adds op and node. A kernel holds no state that changes in a step.
 class GRADMILL_API Kernel {
  public:
   virtual ~Kernel();

@@ -1,15 +1,17 @@
-#include <gradmill/runtime/plan/critical_path.h>
-#include <gradmill/runtime/plan/step_cost.h>
 #include <gradmill/runtime/plan_text.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <iomanip>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <gradmill/runtime/plan/critical_path.h>
+#include <gradmill/runtime/plan/step_cost.h>
 
 namespace gradmill {
 namespace {
@@ -98,6 +100,21 @@ std::string flops_text(double flops) {
   return std::move(text).str();
 }
 
+// The longest chain of steps, in steps, and the largest FLOPs of a chain.
+struct LongestPath {
+  int steps = 0;
+  double flops = 0;
+};
+
+LongestPath longest_path(const Plan& plan) {
+  const std::vector<double> ones(plan.steps.size(), 1);
+  std::vector<double> flops;
+  flops.reserve(plan.steps.size());
+  for (const PlanStep& step : plan.steps) flops.push_back(step.flops);
+  return {.steps = static_cast<int>(critical_path(plan.steps, ones).length),
+          .flops = critical_path(plan.steps, flops).length};
+}
+
 std::string summary(const Plan& plan, std::string_view separator) {
   const LongestPath longest = longest_path(plan);
   double total = 0;
@@ -135,28 +152,6 @@ std::string heat(double ms, double longest) {
   return std::move(text).str();
 }
 
-// The chain of steps that takes longest by their estimated costs.
-std::vector<int> estimated_path(const Plan& plan) {
-  std::vector<double> ends(plan.steps.size(), 0);
-  std::vector<int> before(plan.steps.size(), -1);
-  int last = -1;
-  for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
-    const auto at = static_cast<std::size_t>(i);
-    for (const int p : plan.steps[at].predecessors) {
-      const double end = ends[static_cast<std::size_t>(p)];
-      if (before[at] >= 0 && end <= ends[static_cast<std::size_t>(before[at])]) continue;
-      before[at] = p;
-    }
-    if (before[at] >= 0) ends[at] = ends[static_cast<std::size_t>(before[at])];
-    ends[at] += estimated_seconds(plan.steps[at]);
-    if (last < 0 || ends[at] > ends[static_cast<std::size_t>(last)]) last = i;
-  }
-  std::vector<int> path;
-  for (; last >= 0; last = before[static_cast<std::size_t>(last)]) path.push_back(last);
-  std::ranges::reverse(path);
-  return path;
-}
-
 bool follows(const std::vector<int>& path, int a, int b) {
   const auto place = std::ranges::find(path, a);
   return place != path.end() && place + 1 != path.end() && *(place + 1) == b;
@@ -192,7 +187,9 @@ std::string plan_dot(const Plan& plan, const PlanPicture& picture) {
   check(picture.step_ms.empty() || picture.step_ms.size() == plan.steps.size(),
         "plan_dot: times of ", picture.step_ms.size(), " steps for a plan of ", steps);
   const double longest = picture.step_ms.empty() ? 0 : *std::ranges::max_element(picture.step_ms);
-  const std::vector<int> path = picture.critical.empty() ? estimated_path(plan) : picture.critical;
+  const std::vector<int> path = picture.critical.empty()
+                                    ? critical_path(plan.steps, estimated_seconds(plan)).steps
+                                    : picture.critical;
   std::vector<bool> critical(plan.steps.size(), false);
   for (const int step : path) {
     check(step >= 0 && step < steps, "plan_dot: step ", step,

@@ -7,9 +7,10 @@
 
 namespace gradmill {
 
-/// The plan as a table: one line a step in execution order with phase, op, name, shapes, the bytes
-/// that it takes besides its inputs ("in place" where a result lies over one), tiles and kernel;
-/// then the memory planned with and without reuse and the longest path in steps and in FLOPs.
+/// The plan as a table: one line per step in execution order with phase, op, name, shapes, the
+/// bytes that it takes besides its inputs ("in place" where a result lies over one), tiles and
+/// kernel; then the memory planned with and without reuse and the longest path in steps and in
+/// FLOPs.
 GRADMILL_API std::string plan_text(const Plan& plan);
 
 /// What a picture of a plan shows besides the plan.
@@ -22,8 +23,8 @@ struct PlanPicture {
   std::vector<int> critical = {};
 };
 
-/// The same as a Graphviz digraph: a node a step, an edge a dependency. Throws Error when the
-/// picture is of another number of steps.
+/// The same as a Graphviz digraph: one node per step, one edge per dependency. Throws Error when
+/// the picture is of another number of steps.
 GRADMILL_API std::string plan_dot(const Plan& plan, const PlanPicture& picture = {});
 
 /// The same as one JSON object, numbers in bytes and FLOPs; a step's inputs, outputs and workspace

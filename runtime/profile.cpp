@@ -179,7 +179,7 @@ class Profiler {
     const double recorded = slowness(profile_.trace.lanes);
     scaling.work_ms = replay(steps_, 1, 0).ms * slowness(1) / recorded;
     scaling.critical_path_ms =
-        critical_path(steps_).ms * contention(std::numeric_limits<int>::max()) / recorded;
+        critical_path(steps_).length * contention(std::numeric_limits<int>::max()) / recorded;
     // A session runs its plan serially where the flow graph would cost more than it gains.
     const auto predicted = [&](int workers) {
       const double scale = slowness(workers) / recorded;
@@ -228,24 +228,6 @@ class Profiler {
 };
 
 }  // namespace
-
-double Profile::path_waiting_ms() const {
-  std::int64_t waited = 0;
-  for (const PathStep& step : path) waited += step.wait_ns;
-  return ms(waited);
-}
-
-std::string_view to_string(Spent spent) {
-  switch (spent) {
-    case Spent::busy: return "busy";
-    case Spent::dispatch: return "dispatch";
-    case Spent::nothing_ready: return "nothing_ready";
-    case Spent::serial_section: return "serial_section";
-    case Spent::too_few_tiles: return "too_few_tiles";
-    case Spent::uneven_tiles: return "uneven_tiles";
-  }
-  return "?";
-}
 
 std::string profile_text(const Profile& profile) { return text_of(profile); }
 

@@ -213,6 +213,8 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
   write_file_atomically(path, parts);
 }
 
+void check_writable(const std::string& path) { check_replaceable(path); }
+
 SafetensorsFile::SafetensorsFile(const std::string& path) {
   InputFile file(path);
   try {

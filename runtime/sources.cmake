@@ -6,6 +6,7 @@ gradmill_sources(
   plan.cpp
   plan_text.cpp
   profile.cpp
+  profile_result.cpp
   safetensors.cpp
   shape.cpp
   tensor.cpp
@@ -14,12 +15,12 @@ gradmill_sources(
   tuning.cpp
 
   executor/executor.cpp
+  executor/first_failure.cpp
   executor/flow.cpp
 
   io/files.cpp
   io/text_sink.cpp
 
-  plan/critical_path.cpp
   plan/step_cost.cpp
   plan/tasks.cpp
 

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include <gradmill/runtime/plan.h>
@@ -24,7 +23,7 @@ struct TracedRun {
   std::uint64_t number = 0;  ///< counted from 0 by the session
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;
-  std::vector<TracedTile> tiles = {};  ///< in the order of their begin
+  std::vector<TracedTile> tiles = {};  ///< in the order of their starts
   bool failed = false;                 ///< it threw: tiles after the one that failed did not run
 };
 
@@ -42,9 +41,5 @@ struct TraceOptions {
   /// Of all runs together, 32 bytes each; whole runs beyond that are dropped, and counted.
   std::size_t max_tiles = std::size_t{1} << 20U;
 };
-
-/// Writes a trace as `TraceFile` does. Throws Error when the file cannot be created or the trace
-/// has no plan, Failure when the system refuses to write all of it.
-GRADMILL_API void write_trace(const Trace& trace, const std::string& path);
 
 }  // namespace gradmill

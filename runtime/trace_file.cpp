@@ -38,7 +38,8 @@ struct Dropped {
 }  // namespace
 
 struct TraceFile::Impl {
-  Impl(std::string name, std::size_t most) : path(std::move(name)), max_waiting(most), sink(path) {
+  Impl(std::string name, std::size_t limit)
+      : path(std::move(name)), max_waiting(limit), sink(path) {
     text = TraceFormat::head();
     const HeldSignals held;  // the program's handlers run on its own threads
     writer = std::thread([this] { write_all(); });

@@ -10,13 +10,14 @@
 namespace gradmill {
 
 /// A file that the runs of sessions are written to while the program goes on: Trace Event JSON for
-/// Perfetto and chrome://tracing, an event a line, compressed where the name ends in ".gz".
+/// Perfetto and chrome://tracing, one event per line, compressed where the name ends in ".gz".
 ///
-/// Every session has lanes of its own in it: one for its steps, and one a worker, with an event a
-/// tile (node, op, phase, shape, FLOPs, bytes), arrows along the dependencies, and counters of the
-/// tiles that run and of the bytes alive in the plan's arena. A thread of low priority formats and
-/// writes; runs wait for it in bounded memory, and those that find no room are dropped, which the
-/// file says. It can be read at any time, also when the process was killed: then it lacks its tail.
+/// Every session has lanes of its own in it: one for its steps, and one per worker, with one event
+/// per tile (node, op, phase, shape, FLOPs, bytes), arrows along the dependencies, and counters of
+/// the tiles that run and of the bytes alive in the plan's arena. A thread of low priority formats
+/// and writes; runs wait for it in bounded memory, and those that find no room are dropped, which
+/// the file says. It can be read at any time, also when the process was killed: then it lacks its
+/// tail.
 class GRADMILL_API TraceFile {
  public:
   /// At most `max_waiting` tiles wait to be written, 32 bytes each. Creates or empties the file.
@@ -51,5 +52,9 @@ class GRADMILL_API TraceFile {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Writes a trace as `TraceFile` does. Throws Error when the file cannot be created or the trace
+/// has no plan, Failure when the system refuses to write all of it.
+GRADMILL_API void write_trace(const Trace& trace, const std::string& path);
 
 }  // namespace gradmill

@@ -15,7 +15,7 @@ done
 
 files=("$@")
 if ((${#files[@]} == 0)); then
-  mapfile -t files < <(find gradmill tools tests bench -name '*.cpp' -o -name '*.h' | sort)
+  mapfile -t files < <(find gradmill.h runtime graph ops tools tests bench -name '*.cpp' -o -name '*.h' | sort)
 fi
 say "format of ${#files[@]} files"
 clang-format --dry-run -Werror "${files[@]}"

@@ -29,7 +29,7 @@ class FiniteCheck : public Kernel {
       if (sum == 0) continue;
       for (std::int64_t i = begin; i < stop; ++i) {
         if (std::isfinite(x[i])) continue;
-        throw Failure(cat("check_finite: ", what_, " has ",
+        throw Failure(cat(what_, " has ",
                           std::isnan(x[i]) ? "NaN"
                           : x[i] > 0       ? "inf"
                                            : "-inf",

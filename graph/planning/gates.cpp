@@ -4,33 +4,13 @@
 #include <cstddef>
 #include <vector>
 
+#include <gradmill/runtime/plan/critical_path.h>
+#include <gradmill/runtime/plan/step_cost.h>
+
 namespace gradmill {
 namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-// The steps of the longest path, in order. A byte weighs as much as the FLOPs that a core does
-// while it gets one from memory.
-std::vector<int> longest_path_of(const Plan& plan) {
-  constexpr double kFlopsPerByte = 8;
-  const int count = static_cast<int>(plan.steps.size());
-  std::vector<double> length(plan.steps.size(), 0);
-  std::vector<int> before(plan.steps.size(), -1);
-  int last = -1;
-  for (int i = 0; i < count; ++i) {
-    const PlanStep& step = plan.steps[at(i)];
-    for (const int p : step.predecessors) {
-      if (before[at(i)] < 0 || length[at(p)] > length[at(before[at(i)])]) before[at(i)] = p;
-    }
-    length[at(i)] = step.flops + kFlopsPerByte * step.bytes_moved +
-                    (before[at(i)] < 0 ? 0 : length[at(before[at(i)])]);
-    if (last < 0 || length[at(i)] > length[at(last)]) last = i;
-  }
-  std::vector<int> path;
-  for (int i = last; i >= 0; i = before[at(i)]) path.push_back(i);
-  std::ranges::reverse(path);
-  return path;
-}
 
 void add_edge(Plan& plan, int before, int after) {
   auto& list = plan.steps[at(after)].predecessors;
@@ -41,7 +21,7 @@ void add_edge(Plan& plan, int before, int after) {
 }  // namespace
 
 void add_gates(Plan& plan, const Precedence& precedence, std::int64_t lookahead) {
-  const std::vector<int> gates = longest_path_of(plan);
+  const std::vector<int> gates = critical_path(plan.steps, estimated_seconds(plan)).steps;
   const int count = static_cast<int>(plan.steps.size());
   const auto tiles = [&](int step) { return plan.steps[at(step)].tiles; };
   int retired = 0;           // steps before this one precede the gate

@@ -93,7 +93,7 @@ class Lowerer {
     buffers_[at(index)] = {id};
     if (node.kind == NodeKind::input) keep_copy(index, node, id);
     if (check_finite_ && node.kind == NodeKind::input && is_floating(node.outputs[0].dtype)) {
-      add_finite_check(cat("input '", node.name, "'"), node, id);
+      add_finite_check("the input", node, id);
     }
   }
 
@@ -120,7 +120,7 @@ class Lowerer {
     if (!check_finite_ || node.updates) return;
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (!is_floating(node.outputs[k].dtype)) continue;
-      add_finite_check(cat(node.op->name(), " '", node.name, "'"), node, buffers_[at(index)][k]);
+      add_finite_check(cat("the result of ", node.op->name()), node, buffers_[at(index)][k]);
     }
   }
 

@@ -18,7 +18,7 @@ std::shared_ptr<const Kernel> PreparedKernels::get(int number, const Node& node,
   const SequentialOneDnn sequential;  // a primitive keeps the thread count it is created with
   const auto start = Clock::now();
   try {
-    kernel = node.op->prepare({inputs, node.outputs, node.name, tuning_});
+    kernel = node.op->prepare({inputs, node.outputs, tuning_});
   } catch (const Error& error) {
     throw Error(cat(node.op->name(), " '", node.name, "': ", error.what()));
   }

@@ -66,8 +66,7 @@ class CrossEntropyKernel final : public StagedKernel<CrossEntropyKernel<T>> {
   explicit CrossEntropyKernel(CrossEntropyProblem problem)
       : problem_(std::move(problem)),
         axis_(problem_.logits.shape, 1),
-        labels_("cross_entropy", problem_.name, problem_.lines, axis_.n,
-                problem_.settings.ignore_index),
+        labels_(problem_.lines, axis_.n, problem_.settings.ignore_index),
         reduced_(is_reduced(problem_.settings.reduction)),
         loops_(loops_for(problem_, axis_)) {
     if (problem_.settings.labels) {

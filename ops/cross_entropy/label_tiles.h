@@ -3,26 +3,18 @@
 // The labels of a loss, checked and counted by tiles before anything is computed from them.
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include <gradmill/ops/cross_entropy/labels.h>
-#include <gradmill/ops/elementwise/elementwise.h>
+#include <gradmill/ops/tiles/flat_tiles.h>
 #include <gradmill/runtime/shape.h>
 
 namespace gradmill {
 
 class LabelTiles {
  public:
-  /// Labels of that shape, each `ignored` or in [0, classes); `op` and `node` are for the message.
-  LabelTiles(std::string_view op, std::string_view node, const Shape& shape, std::int64_t classes,
-             std::int64_t ignored)
-      : op_(op),
-        node_(node),
-        shape_(shape),
-        classes_(classes),
-        ignored_(ignored),
-        tiles_{shape.elements(), kLabels} {}
+  /// Labels of that shape, each `ignored` or in [0, classes).
+  LabelTiles(const Shape& shape, std::int64_t classes, std::int64_t ignored)
+      : shape_(shape), classes_(classes), ignored_(ignored), tiles_{shape.elements(), kLabels} {}
 
   std::int64_t count() const { return tiles_.count(); }
 
@@ -38,7 +30,7 @@ class LabelTiles {
     for (std::int64_t line = begin; line < end; ++line) {
       const std::int64_t label = labels[line];
       if (label == ignored_) continue;
-      check_label(op_, node_, label, line, shape_, classes_);
+      check_label(label, line, shape_, classes_);
       if (weight != nullptr) total += static_cast<double>(weight[label]);
     }
     return total;
@@ -47,8 +39,6 @@ class LabelTiles {
  private:
   static constexpr std::int64_t kLabels = 16384;  // per tile
 
-  std::string_view op_;
-  std::string node_;
   Shape shape_;
   std::int64_t classes_;
   std::int64_t ignored_;

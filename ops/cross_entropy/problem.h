@@ -49,7 +49,6 @@ struct CrossEntropyProblem {
   Type logits;
   Shape lines;           ///< the logits' without the classes: [B, d1, ...]
   bool subtract = true;  ///< false: the gradient's first term, p Q, alone
-  std::string name;      ///< of the node, for messages
 };
 
 }  // namespace gradmill

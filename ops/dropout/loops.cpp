@@ -78,13 +78,13 @@ HWY_NOINLINE void row(const DropoutMask& mask, T scale, std::int64_t begin, cons
   const auto keep = [&](auto v, const std::uint32_t* from) HWY_ATTR {
     const auto word = hn::LoadU(d32, from);
     if constexpr (sizeof(T) == sizeof(std::uint32_t)) {
-      const auto kept = hn::Gt(word, hn::Set(d32, mask.most));
+      const auto kept = hn::Gt(word, hn::Set(d32, mask.last_dropped));
       return hn::IfThenElseZero(hn::RebindMask(d, kept), hn::Mul(v, factor));
     } else {
       // 32 bits are never negative in 64.
       const hn::RebindToSigned<decltype(d)> d64;
       const auto wide = hn::BitCast(d64, hn::PromoteTo(hn::RebindToUnsigned<decltype(d)>(), word));
-      const auto kept = hn::Gt(wide, hn::Set(d64, std::int64_t{mask.most}));
+      const auto kept = hn::Gt(wide, hn::Set(d64, std::int64_t{mask.last_dropped}));
       return hn::IfThenElseZero(hn::RebindMask(d, kept), hn::Mul(v, factor));
     }
   };

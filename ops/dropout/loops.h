@@ -12,8 +12,8 @@ inline constexpr std::int64_t kDropoutGroup = 32;
 /// What decides which elements are kept; see `dropout`.
 struct DropoutMask {
   std::uint64_t key;
-  std::uint64_t stream;  ///< the upper half of the counter
-  std::uint32_t most;    ///< the largest word that drops an element
+  std::uint64_t stream;        ///< the upper half of the counter
+  std::uint32_t last_dropped;  ///< the largest word that drops an element
 };
 
 /// y[i] = kept ? x[i] * scale : 0 for i < n, where x[0] is element `begin` of the whole, a multiple

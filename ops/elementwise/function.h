@@ -12,17 +12,17 @@
 namespace gradmill {
 
 /// The numbers that a function has besides its arguments, such as beta and threshold of softplus.
-using Parameters = std::array<double, 2>;
+using FunctionParameters = std::array<double, 2>;
 
 /// y[i] = f(x[i]) for i < n; y may be x.
 template <class T>
-using UnaryRow = void (*)(const T* x, T* y, std::int64_t n, const Parameters& parameters);
+using UnaryRow = void (*)(const T* x, T* y, std::int64_t n, const FunctionParameters& parameters);
 
 /// y[i] = f(a[i * a_stride], b[i * b_stride]) for i < n, strides 0 or 1; y may be an operand of
 /// stride 1.
 template <class T>
 using BinaryRow = void (*)(const T* a, int a_stride, const T* b, int b_stride, T* y, std::int64_t n,
-                           const Parameters& parameters);
+                           const FunctionParameters& parameters);
 
 /// A function on one instruction set.
 struct UnaryRows {
@@ -42,9 +42,9 @@ struct UnaryFunction {
   UnaryRow<double> f64;
   bool costly = false;           ///< takes a polynomial rather than an instruction
   bool follows_product = false;  ///< a product may do this to its tiles while they are in cache
-  Parameters parameters = {};
+  FunctionParameters parameters = {};
 
-  UnaryFunction with(const Parameters& own) const {
+  UnaryFunction with(const FunctionParameters& own) const {
     UnaryFunction function = *this;
     function.parameters = own;
     return function;
@@ -61,9 +61,9 @@ struct BinaryFunction {
   BinaryRow<double> f64;
   bool costly = false;
   bool follows_product = false;  ///< where the product is `a` and `b` has its shape
-  Parameters parameters = {};
+  FunctionParameters parameters = {};
 
-  BinaryFunction with(const Parameters& own) const {
+  BinaryFunction with(const FunctionParameters& own) const {
     BinaryFunction function = *this;
     function.parameters = own;
     return function;
@@ -80,7 +80,7 @@ struct BinaryFunction {
 };
 
 /// "parameters=1,20"; empty where all are 0, as they are for a function without any.
-std::string to_string(const Parameters& parameters);
+std::string to_string(const FunctionParameters& parameters);
 
 /// Its name, and its parameters if it has any: "relu", "softplus(parameters=1,20)".
 std::string to_string(const UnaryFunction& function);

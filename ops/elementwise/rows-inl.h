@@ -30,16 +30,20 @@
 
 // `object` is the function named `function`, a UnaryFunction, whose other members may follow; its
 // rows are what function_rows() returns for the processor's instruction set.
-#define GRADMILL_UNARY(object, function, ...)                                                      \
-  HWY_EXPORT(function##_rows);                                                                     \
-  constexpr UnaryFunction object = {                                                               \
-      .name = #function,                                                                           \
-      .f32 = [](const float* x, float* y, std::int64_t n,                                          \
-                const Parameters& p) { HWY_DYNAMIC_DISPATCH(function##_rows)                       \
-                                       ().f32(x, y, n, p); }, \
-      .f64 = [](const double* x, double* y, std::int64_t n,                                        \
-                const Parameters& p) { HWY_DYNAMIC_DISPATCH(function##_rows)                       \
-                                       ().f64(x, y, n, p); }, \
+#define GRADMILL_UNARY(object, function, ...)                                           \
+  HWY_EXPORT(function##_rows);                                                          \
+  constexpr UnaryFunction object = {                                                    \
+      .name = #function,                                                                \
+      .f32 =                                                                            \
+          [](const float* x, float* y, std::int64_t n, const FunctionParameters& p) {   \
+            const UnaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();             \
+            rows.f32(x, y, n, p);                                                       \
+          },                                                                            \
+      .f64 =                                                                            \
+          [](const double* x, double* y, std::int64_t n, const FunctionParameters& p) { \
+            const UnaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();             \
+            rows.f64(x, y, n, p);                                                       \
+          },                                                                            \
       __VA_ARGS__}
 
 // The same for a BinaryFunction.
@@ -49,13 +53,15 @@
       .name = #function,                                                                           \
       .f32 =                                                                                       \
           [](const float* a, int a_stride, const float* b, int b_stride, float* y, std::int64_t n, \
-             const Parameters& p) {                                                                \
-            HWY_DYNAMIC_DISPATCH(function##_rows)().f32(a, a_stride, b, b_stride, y, n, p);        \
+             const FunctionParameters& p) {                                                        \
+            const BinaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();                       \
+            rows.f32(a, a_stride, b, b_stride, y, n, p);                                           \
           },                                                                                       \
       .f64 =                                                                                       \
           [](const double* a, int a_stride, const double* b, int b_stride, double* y,              \
-             std::int64_t n, const Parameters& p) {                                                \
-            HWY_DYNAMIC_DISPATCH(function##_rows)().f64(a, a_stride, b, b_stride, y, n, p);        \
+             std::int64_t n, const FunctionParameters& p) {                                        \
+            const BinaryRows rows = HWY_DYNAMIC_DISPATCH(function##_rows)();                       \
+            rows.f64(a, a_stride, b, b_stride, y, n, p);                                           \
           },                                                                                       \
       __VA_ARGS__}
 
@@ -67,7 +73,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <class F, class T>
 HWY_NOINLINE HWY_FLATTEN void unary_row(const T* x, T* y, std::int64_t n,
-                                        [[maybe_unused]] const Parameters& parameters) {
+                                        [[maybe_unused]] const FunctionParameters& parameters) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto f = [&](auto v) HWY_ATTR {
@@ -84,7 +90,7 @@ HWY_NOINLINE HWY_FLATTEN void unary_row(const T* x, T* y, std::int64_t n,
 
 template <class F, bool vary_a, bool vary_b, class T>
 HWY_NOINLINE HWY_FLATTEN void binary_row(const T* a, const T* b, T* y, std::int64_t n,
-                                         [[maybe_unused]] const Parameters& parameters) {
+                                         [[maybe_unused]] const FunctionParameters& parameters) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto f = [&](auto va, auto vb) HWY_ATTR {
@@ -111,7 +117,7 @@ HWY_NOINLINE HWY_FLATTEN void binary_row(const T* a, const T* b, T* y, std::int6
 
 template <class F, class T>
 void binary_row(const T* a, int a_stride, const T* b, int b_stride, T* y, std::int64_t n,
-                const Parameters& parameters) {
+                const FunctionParameters& parameters) {
   if (a_stride != 0 && b_stride != 0) return binary_row<F, true, true>(a, b, y, n, parameters);
   if (a_stride != 0) return binary_row<F, true, false>(a, b, y, n, parameters);
   if (b_stride != 0) return binary_row<F, false, true>(a, b, y, n, parameters);

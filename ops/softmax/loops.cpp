@@ -43,10 +43,10 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
   const hn::ScalableTag<T> d;
   if constexpr (kIsSoftmax<F> || kIsLogSoftmax<F>) {
     // A NaN need not be found here: it makes the sum NaN.
-    const auto most = hn::Set(d, row_max(d, x, n));
+    const auto max_x = hn::Set(d, row_max(d, x, n));
     if constexpr (kIsSoftmax<F>) {
       const T sum = sum_of(d, n, kLowest, [&](auto load, auto store) HWY_ATTR {
-        const auto e = exp_of_nonpositive(d, hn::Sub(load(x), most));
+        const auto e = exp_of_nonpositive(d, hn::Sub(load(x), max_x));
         store(e, y);
         return e;
       });
@@ -56,15 +56,15 @@ HWY_NOINLINE void row(const T* x, const T* dy, T* y, std::int64_t n) {
     } else {
       auto maxima = hn::Zero(d);
       const T rest = sum_of(d, n, kLowest, [&](auto load, auto) HWY_ATTR {
-        const auto at_most = hn::Sub(load(x), most);
-        const auto largest = hn::Eq(at_most, hn::Zero(d));
-        maxima = hn::Add(maxima, hn::IfThenElseZero(largest, hn::Set(d, T(1))));
-        return hn::IfThenZeroElse(largest, exp_of_nonpositive(d, at_most));
+        const auto shifted = hn::Sub(load(x), max_x);
+        const auto is_max = hn::Eq(shifted, hn::Zero(d));
+        maxima = hn::Add(maxima, hn::IfThenElseZero(is_max, hn::Set(d, T(1))));
+        return hn::IfThenZeroElse(is_max, exp_of_nonpositive(d, shifted));
       });
-      const T largest = hn::GetLane(hn::SumOfLanes(d, maxima));
-      const auto log_sum = hn::Set(d, log_of_sum(largest, rest));
+      const T count = hn::GetLane(hn::SumOfLanes(d, maxima));
+      const auto log_sum = hn::Set(d, log_of_sum(count, rest));
       for_vectors(d, n, T(0), [&](auto load, auto store) HWY_ATTR {
-        store(hn::Sub(hn::Sub(load(x), most), log_sum), y);
+        store(hn::Sub(hn::Sub(load(x), max_x), log_sum), y);
       });
     }
   } else if constexpr (kIsSoftmaxBackward<F>) {
@@ -92,11 +92,11 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   constexpr bool kForward = kIsSoftmax<F> || kIsLogSoftmax<F>;
   const hn::ScalableTag<T> d;
-  T* most = scratch;
+  T* max_x = scratch;
   T* sums = scratch + columns;
   T* block = scratch + 2 * columns;
   [[maybe_unused]] T* maxima = scratch + 3 * columns;
-  std::fill_n(most, columns, kLowest);
+  std::fill_n(max_x, columns, kLowest);
   std::fill_n(sums, 3 * columns, T(0));
   const auto for_rows = [&](auto body) HWY_ATTR {
     for (std::int64_t i = 0; i < n; ++i) {
@@ -112,16 +112,16 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
   };
   if constexpr (kForward) {
     for_rows([&](const T* xi, const T*, T*, auto load, auto store)
-                 HWY_ATTR { store(hn::Max(load(most), load(xi)), most); });
+                 HWY_ATTR { store(hn::Max(load(max_x), load(xi)), max_x); });
     for_rows([&](const T* xi, const T*, [[maybe_unused]] T* yi, auto load, auto store) HWY_ATTR {
-      const auto at_most = hn::Sub(load(xi), load(most));
-      auto e = exp_of_nonpositive(d, at_most);
+      const auto shifted = hn::Sub(load(xi), load(max_x));
+      auto e = exp_of_nonpositive(d, shifted);
       if constexpr (kIsSoftmax<F>) {
         store(e, yi);
       } else {
-        const auto largest = hn::Eq(at_most, hn::Zero(d));
-        e = hn::IfThenZeroElse(largest, e);
-        const auto one = hn::IfThenElseZero(largest, hn::Set(d, T(1)));
+        const auto is_max = hn::Eq(shifted, hn::Zero(d));
+        e = hn::IfThenZeroElse(is_max, e);
+        const auto one = hn::IfThenElseZero(is_max, hn::Set(d, T(1)));
         store(hn::Add(load(maxima), one), maxima);
       }
       store(hn::Add(load(block), e), block);
@@ -140,7 +140,7 @@ HWY_NOINLINE void columns_of(const T* x, const T* dy, T* y, std::int64_t n, std:
     if constexpr (kIsSoftmax<F>) {
       store(hn::Mul(load(yi), load(sums)), yi);
     } else if constexpr (kIsLogSoftmax<F>) {
-      store(hn::Sub(hn::Sub(load(xi), load(most)), load(sums)), yi);
+      store(hn::Sub(hn::Sub(load(xi), load(max_x)), load(sums)), yi);
     } else if constexpr (kIsSoftmaxBackward<F>) {
       store(hn::Mul(load(xi), hn::Sub(load(dyi), load(sums))), yi);
     } else {
@@ -180,8 +180,8 @@ HWY_EXPORT(log_softmax_backward_loops);
 
 }  // namespace
 
-constinit const SoftmaxFunction kSoftmax = {"softmax", [] { return HWY_DYNAMIC_DISPATCH(softmax_loops)(); },
-                                  false};
+constinit const SoftmaxFunction kSoftmax = {
+    "softmax", [] { return HWY_DYNAMIC_DISPATCH(softmax_loops)(); }, false};
 constinit const SoftmaxFunction kLogSoftmax = {
     "log_softmax", [] { return HWY_DYNAMIC_DISPATCH(log_softmax_loops)(); }, false};
 constinit const SoftmaxFunction kSoftmaxBackward = {

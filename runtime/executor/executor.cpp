@@ -1,12 +1,10 @@
 #include <gradmill/runtime/executor/executor.h>
 
 #include <atomic>
-#include <exception>
-#include <limits>
-#include <mutex>
 #include <utility>
 
 #include <gradmill/runtime/error.h>
+#include <gradmill/runtime/executor/first_failure.h>
 #include <gradmill/runtime/executor/flow.h>
 #include <gradmill/runtime/executor/task_order.h>
 #include <gradmill/runtime/plan/tasks.h>
@@ -20,8 +18,6 @@
 namespace gradmill {
 namespace {
 
-constexpr std::uint64_t kNoFailure = std::numeric_limits<std::uint64_t>::max();
-
 // A step with its pointers in place: all that running it takes, two to a cache line.
 struct alignas(kBufferAlignment / 2) BoundStep {
   const Kernel* kernel = nullptr;
@@ -33,32 +29,6 @@ struct alignas(kBufferAlignment / 2) BoundStep {
   bool continues = false;  // the step after it in memory belongs to the same task
 };
 static_assert(sizeof(BoundStep) == kBufferAlignment / 2);
-
-// The failure that is first in plan order, whatever the schedule.
-class FirstFailure {
- public:
-  static std::uint64_t key(int step, std::int64_t tile) {
-    return static_cast<std::uint64_t>(step) << 40U | static_cast<std::uint64_t>(tile);
-  }
-  bool happened() const { return first_.load(std::memory_order_acquire) != kNoFailure; }
-  bool precedes(std::uint64_t key) const { return first_.load(std::memory_order_acquire) < key; }
-  void record(std::uint64_t key) noexcept {
-    const std::lock_guard lock(mutex_);
-    if (key >= first_.load(std::memory_order_relaxed)) return;
-    error_ = std::current_exception();
-    first_.store(key, std::memory_order_release);
-  }
-  void rethrow() {
-    if (first_.load(std::memory_order_acquire) == kNoFailure) return;
-    first_.store(kNoFailure, std::memory_order_relaxed);
-    std::rethrow_exception(std::exchange(error_, nullptr));
-  }
-
- private:
-  std::atomic<std::uint64_t> first_ = kNoFailure;
-  std::mutex mutex_;
-  std::exception_ptr error_;
-};
 
 template <class T>
 T narrow(std::int64_t number) {
@@ -96,11 +66,11 @@ struct Executor::Impl : FlowBody {
 
   std::shared_ptr<const Plan> plan;
   Arena arena;
-  std::vector<void*> addresses;      // one a buffer
+  std::vector<void*> addresses;      // one per buffer
   std::vector<BoundStep> steps;      // task by task; a task goes by the place of its first step
   std::vector<int> plan_order;       // of each of these its place in the plan
   std::vector<void*> bound_buffers;  // those of all steps
-  std::vector<std::vector<void**>> readers;  // one a buffer: what to patch; empty but for feeds
+  std::vector<std::vector<void**>> readers;  // one per buffer: what to patch; empty but for feeds
   std::byte* scratch = nullptr;
   std::size_t scratch_stride = 0;
   int lanes = 1;
@@ -135,7 +105,7 @@ Executor::Impl::Impl(std::shared_ptr<const Plan> shared_plan, const ExecutorOpti
   bind_steps(tasks);
   if (options.serial) return;
 
-  std::vector<int> first_of;  // one a task
+  std::vector<int> first_of;  // one per task
   int first = 0;
   for (const Task& task : tasks) {
     first_of.push_back(first);
@@ -218,7 +188,11 @@ void Executor::Impl::run_kernel(const BoundStep& step, std::int64_t tile, const 
 void Executor::Impl::run_serially() {
   for (const BoundStep& step : steps) {
     const KernelRun run = kernel_run(step, 0);
-    for (std::int64_t tile = 0; tile < step.tiles; ++tile) run_kernel(step, tile, run, 0);
+    try {
+      for (std::int64_t tile = 0; tile < step.tiles; ++tile) run_kernel(step, tile, run, 0);
+    } catch (...) {
+      rethrow_with_node(plan->steps[static_cast<std::size_t>(place_of(step))]);
+    }
   }
 }
 
@@ -276,7 +250,7 @@ void Executor::run(const StepInfo& info, TileRecorder* recorder) {
   impl_->order->run_begins();
   impl_->flow->run();
   impl_->order->run_ends();
-  impl_->failure.rethrow();
+  impl_->failure.rethrow(*impl_->plan);
 }
 
 int Executor::lanes() const { return impl_->lanes; }

@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -24,7 +22,7 @@ namespace gradmill {
 class TaskOrder {
  public:
 #ifdef __SANITIZE_THREAD__
-  /// `predecessors`: one list a task; of numbers that stand for no task, an empty one.
+  /// `predecessors`: one list per task, an empty one for numbers that stand for no task.
   TaskOrder(const void* run, Lists predecessors)
       : run_(run),
         predecessors_(std::move(predecessors)),

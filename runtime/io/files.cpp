@@ -1,7 +1,6 @@
-#include <fcntl.h>
-#include <gradmill/runtime/error.h>
 #include <gradmill/runtime/io/files.h>
-#include <gradmill/runtime/safetensors.h>
+
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,8 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include <gradmill/runtime/error.h>
 
 namespace gradmill {
 namespace {
@@ -153,7 +154,7 @@ void write_file_atomically(const std::string& path,
   }
 }
 
-void check_writable(const std::string& path) {
+void check_replaceable(const std::string& path) {
   const Target target = resolve(path);
   try {
     const Temporary probe(target.folder);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: whole files in and out, with the system's reason in every message.
+// Whole files in and out, with the system's reason in every message.
 
 #include <cstddef>
 #include <cstdint>
@@ -33,5 +33,9 @@ class InputFile {
 /// was at `path` is then still there, and the new file is not.
 void write_file_atomically(const std::string& path,
                            std::span<const std::span<const std::byte>> parts);
+
+/// Throws Error when `write_file_atomically` could not write `path`: its folder is missing or not
+/// writable, or it names a folder. Leaves nothing behind.
+void check_replaceable(const std::string& path);
 
 }  // namespace gradmill

@@ -63,9 +63,9 @@ TextSink::~TextSink() {
 
 void TextSink::write(std::string_view text) {
   if (impl_->zipped == nullptr) return impl_->write(text.data(), text.size());
-  constexpr std::size_t kMost = std::size_t{1} << 30U;
+  constexpr std::size_t kMaxPart = std::size_t{1} << 30U;
   while (!text.empty()) {
-    const std::string_view part = text.substr(0, kMost);
+    const std::string_view part = text.substr(0, kMaxPart);
     if (gzwrite(impl_->zipped, part.data(), static_cast<unsigned>(part.size())) <= 0) {
       impl_->fail_zipped();
     }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: where the text of a trace goes.
+// Where the text of a trace goes.
 
 #include <memory>
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace gradmill {
 
-/// A file that is written from its begin to its end, through gzip where its name ends in ".gz".
+/// A file that is written from start to end, through gzip where its name ends in ".gz".
 class TextSink {
  public:
   /// Creates or empties the file. Throws Error naming path and reason when it cannot.

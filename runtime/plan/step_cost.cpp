@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <gradmill/runtime/plan/critical_path.h>
+
 namespace gradmill {
 namespace {
 
@@ -23,6 +25,13 @@ double estimated_seconds(const PlanStep& step) {
          kTileSeconds * static_cast<double>(step.tiles);
 }
 
+std::vector<double> estimated_seconds(const Plan& plan) {
+  std::vector<double> seconds;
+  seconds.reserve(plan.steps.size());
+  for (const PlanStep& step : plan.steps) seconds.push_back(estimated_seconds(step));
+  return seconds;
+}
+
 int useful_runners(const PlanStep& step, int threads) {
   if (cost_is_known(step) && estimated_seconds(step) < kWorthSharingSeconds) return 1;
   return static_cast<int>(std::min<std::int64_t>(step.tiles, threads));
@@ -31,22 +40,17 @@ int useful_runners(const PlanStep& step, int threads) {
 bool prefers_serial(const Plan& plan, int threads) {
   if (threads == 1) return true;
   double serial = 0;
-  double critical = 0;
   double dispatch = 0;
-  std::vector<double> end(plan.steps.size(), 0);
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    const PlanStep& step = plan.steps[i];
+  std::vector<double> shared;  // one per step: its time on the threads that are worth waking
+  shared.reserve(plan.steps.size());
+  for (const PlanStep& step : plan.steps) {
     const double seconds = estimated_seconds(step);
     const int runners = useful_runners(step, threads);
-    double start = 0;
-    for (const int p : step.predecessors) {
-      start = std::max(start, end[static_cast<std::size_t>(p)]);
-    }
-    end[i] = start + seconds / runners + kDispatchSeconds;
-    critical = std::max(critical, end[i]);
+    shared.push_back(seconds / runners + kDispatchSeconds);
     serial += seconds;
     dispatch += kDispatchSeconds * (runners + (runners > 1 ? 1 : 0));
   }
+  const double critical = critical_path(plan.steps, shared).length;
   return serial <= std::max(critical, (serial + dispatch) / threads);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include <gradmill/runtime/plan.h>
 
 namespace gradmill {
@@ -7,6 +9,9 @@ namespace gradmill {
 /// A rough time for one step on one thread, in seconds, for decisions about dispatch only: results
 /// never depend on it. 0 when the step says nothing of its cost.
 double estimated_seconds(const PlanStep& step);
+
+/// That of every step of a plan.
+GRADMILL_API std::vector<double> estimated_seconds(const Plan& plan);
 
 /// How many threads at once are worth waking for a step's tiles.
 int useful_runners(const PlanStep& step, int threads);

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include <gradmill/runtime/plan/critical_path.h>
 #include <gradmill/runtime/plan/step_cost.h>
 
 namespace gradmill {
@@ -12,18 +13,12 @@ namespace {
 // Steps are gathered in one task up to this time: a few times what its dispatch takes.
 constexpr double kSmallTaskSeconds = 3e-6;
 
-void find_urgency(std::vector<Task>& tasks, const Plan& plan) {
-  for (std::size_t i = tasks.size(); i-- > 0;) {
-    Task& task = tasks[i];
-    // So far the longest path of those that begin after it.
-    for (const int step : task.steps) {
-      task.urgency += estimated_seconds(plan.steps[static_cast<std::size_t>(step)]) / task.runners;
-    }
-    for (const int p : task.predecessors) {
-      double& after = tasks[static_cast<std::size_t>(p)].urgency;
-      after = std::max(after, task.urgency);
-    }
-  }
+void find_urgency(std::vector<Task>& tasks, const std::vector<double>& seconds) {
+  std::vector<double> weights;
+  weights.reserve(tasks.size());
+  for (std::size_t i = 0; i < tasks.size(); ++i) weights.push_back(seconds[i] / tasks[i].runners);
+  const std::vector<double> urgency = lengths_to_end(tasks, weights);
+  for (std::size_t i = 0; i < tasks.size(); ++i) tasks[i].urgency = urgency[i];
 }
 
 }  // namespace
@@ -36,7 +31,7 @@ std::vector<Task> make_tasks(const Plan& plan, int threads) {
   }
   std::vector<Task> tasks;
   std::vector<int> task_of(count);
-  std::vector<double> seconds;  // one a task
+  std::vector<double> seconds;  // one per task
   int small = -1;               // the newest task of small steps
   std::vector<int> before;
   for (std::size_t i = 0; i < count; ++i) {
@@ -79,7 +74,7 @@ std::vector<Task> make_tasks(const Plan& plan, int threads) {
     seconds[static_cast<std::size_t>(task)] += cost;
     task_of[i] = task;
   }
-  find_urgency(tasks, plan);
+  find_urgency(tasks, seconds);
   return tasks;
 }
 

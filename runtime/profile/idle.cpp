@@ -101,8 +101,8 @@ class Watch {
   std::int64_t lanes_;
   const Lists& successors_;
   std::array<double, kSpentKinds>& spent_;
-  std::vector<int> waiting_;                  // one a step: predecessors that have not ended
-  std::vector<std::int64_t> unfinished_;      // one a step: tiles
+  std::vector<int> waiting_;                  // one per step: predecessors that have not ended
+  std::vector<std::int64_t> unfinished_;      // one per step: tiles
   std::int64_t ready_ = 0;                    // tiles that nobody has begun
   std::array<std::int64_t, 3> running_ = {};  // tiles, by the size of their step
 };

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include <gradmill/runtime/profile.h>
+#include <gradmill/runtime/profile_result.h>
 
 namespace gradmill {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal.
-
 #include <algorithm>
 #include <cstddef>
 #include <vector>

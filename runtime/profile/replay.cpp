@@ -22,16 +22,14 @@ void check_order(const std::vector<ReplayStep>& steps) {
   }
 }
 
-/// From the start of each step to the end of the last that follows it.
-std::vector<double> paths_from(const std::vector<ReplayStep>& steps) {
-  std::vector<double> rest(steps.size(), 0);  // after the step itself
-  std::vector<double> paths(steps.size(), 0);
-  for (std::size_t i = steps.size(); i-- > 0;) {
-    const std::vector<double>& tiles = steps[i].tile_ms;
-    paths[i] = rest[i] + (tiles.empty() ? 0 : *std::ranges::max_element(tiles));
-    for (const int p : steps[i].predecessors) rest[at(p)] = std::max(rest[at(p)], paths[i]);
+// One per step: its longest tile.
+std::vector<double> longest_tiles(const std::vector<ReplayStep>& steps) {
+  std::vector<double> ms;
+  ms.reserve(steps.size());
+  for (const ReplayStep& step : steps) {
+    ms.push_back(step.tile_ms.empty() ? 0 : *std::ranges::max_element(step.tile_ms));
   }
-  return paths;
+  return ms;
 }
 
 class Simulation {
@@ -40,7 +38,7 @@ class Simulation {
       : steps_(steps),
         dispatch_ms_(dispatch_ms),
         idle_(workers),
-        paths_(paths_from(steps)),
+        paths_(lengths_to_end(steps, longest_tiles(steps))),
         successors_(steps.size()),
         next_tile_(steps.size(), 0),
         unfinished_(steps.size(), 0),
@@ -134,26 +132,7 @@ Replay replay(const std::vector<ReplayStep>& steps, int workers, double dispatch
 
 CriticalPath critical_path(const std::vector<ReplayStep>& steps) {
   check_order(steps);
-  const std::vector<double> paths = paths_from(steps);
-  std::vector<bool> first(steps.size());
-  std::vector<std::vector<int>> successors(steps.size());
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    first[i] = steps[i].predecessors.empty();
-    for (const int p : steps[i].predecessors) successors[at(p)].push_back(static_cast<int>(i));
-  }
-  const auto longest = [&](int a, int b) { return paths[at(a)] < paths[at(b)]; };
-  std::vector<int> choices;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (first[i]) choices.push_back(static_cast<int>(i));
-  }
-  CriticalPath result;
-  while (!choices.empty()) {
-    const int step = *std::ranges::max_element(choices, longest);
-    if (result.steps.empty()) result.ms = paths[at(step)];
-    result.steps.push_back(step);
-    choices = successors[at(step)];
-  }
-  return result;
+  return critical_path(steps, longest_tiles(steps));
 }
 
 }  // namespace gradmill

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <gradmill/runtime/export.h>
+#include <gradmill/runtime/plan/critical_path.h>
 
 namespace gradmill {
 
@@ -15,12 +16,12 @@ struct ReplayStep {
   std::vector<int> predecessors = {};  ///< each smaller than the step's own number
 };
 
-/// What became of a plan on so many workers.
+/// What became of a plan on some number of workers.
 struct Replay {
   double ms = 0;       ///< from the first tile's start to the last one's end
   double busy_ms = 0;  ///< of all workers together, dispatch included
-  /// One a step: the time of workers without work that is charged to it, which is shared alike by
-  /// the tiles that run meanwhile.
+  /// One per step: the time of workers without work that is charged to it, which the tiles that run
+  /// meanwhile share equally.
   std::vector<double> waited_ms;
 };
 
@@ -30,12 +31,8 @@ struct Replay {
 /// for fewer workers than 1, and for a predecessor that is not before its step.
 GRADMILL_API Replay replay(const std::vector<ReplayStep>& steps, int workers, double dispatch_ms);
 
-/// The longest chain of steps, each of which takes as long as its longest tile: what no number of
-/// workers gets below.
-struct CriticalPath {
-  double ms = 0;
-  std::vector<int> steps;  ///< in the order in which they run
-};
+/// The longest chain of steps, in milliseconds, each of which takes as long as its longest tile: no
+/// number of workers is faster.
 GRADMILL_API CriticalPath critical_path(const std::vector<ReplayStep>& steps);
 
 }  // namespace gradmill

@@ -11,7 +11,7 @@
 namespace gradmill {
 namespace {
 
-constexpr std::size_t kMostRows = 20;
+constexpr std::size_t kMaxRows = 20;
 
 // A table whose columns are as wide as their widest cell; the first is aligned to the left.
 class Table {
@@ -105,7 +105,7 @@ void print_nodes(std::ostream& out, const Profile& profile) {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, std::ranges::greater(),
                            [&](std::size_t i) { return profile.nodes[i].self_ms; });
-  const std::size_t shown = std::min(order.size(), kMostRows);
+  const std::size_t shown = std::min(order.size(), kMaxRows);
   Table table({"node (*: on the critical path)", "calls", "self ms", "share", "longest tile",
                "GFLOP/s", "GB/s", "of peak"});
   for (std::size_t row = 0; row < shown; ++row) {
@@ -159,7 +159,7 @@ void print_memory(std::ostream& out, const Profile& profile) {
   if (memory.peak_step < 0) return;
   out << "  most is alive, " << megabytes(memory.peak_bytes) << ", at "
       << node_text(plan, memory.peak_step) << ":\n";
-  const std::size_t shown = std::min(memory.peak_buffers.size(), kMostRows / 2);
+  const std::size_t shown = std::min(memory.peak_buffers.size(), kMaxRows / 2);
   for (std::size_t i = 0; i < shown; ++i) {
     const PlanBuffer& buffer = plan.buffers[static_cast<std::size_t>(memory.peak_buffers[i])];
     out << std::setw(12) << megabytes(buffer.bytes) << "  " << one_line(buffer.name) << '\n';

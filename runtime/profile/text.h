@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include <gradmill/runtime/profile.h>
+#include <gradmill/runtime/profile_result.h>
 
 namespace gradmill {
 

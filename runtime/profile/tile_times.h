@@ -22,7 +22,7 @@ GRADMILL_API std::vector<ReplayStep> median_tile_times(const Trace& trace);
 GRADMILL_API std::vector<ReplayStep> tile_times(const Trace& trace,
                                                 std::vector<ReplayStep> medians);
 
-/// What the flow graph costs beyond the tiles, in milliseconds of a worker a tile: measured in
+/// What the flow graph costs beyond the tiles, in milliseconds of a worker per tile: measured in
 /// about `seconds` with a plan of the same edges and tiles that do nothing, on `threads` threads.
 GRADMILL_API double measure_dispatch(const Plan& plan, int threads, double seconds);
 

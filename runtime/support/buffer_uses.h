@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: which steps of a plan touch which buffers.
+// Which steps of a plan touch which buffers.
 
 #include <cstddef>
 #include <utility>

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: axes counted from the end, and places in a tensor.
+// Axes counted from the end, and places in a tensor.
 
 #include <cstddef>
 #include <cstdint>

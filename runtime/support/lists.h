@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <cstddef>
 #include <numeric>
 #include <span>

@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal: not installed.
-
 namespace gradmill {
 
 /// While it lives, oneDNN calls made on this thread run on this thread alone. With oneDNN's OpenMP

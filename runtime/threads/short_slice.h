@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal: not installed.
-
 #include <cstdint>
 
 namespace gradmill {

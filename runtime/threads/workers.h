@@ -1,7 +1,5 @@
 #pragma once
 
-// Internal: includes oneTBB.
-
 #include <functional>
 #include <memory>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: how much of a plan's arena is in use while steps begin and end.
+// How much of a plan's arena is in use while steps start and end.
 
 #include <cstddef>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace gradmill {
 
-/// Follows the steps of one run. A buffer lives from the begin of the first step that touches it to
+/// Follows the steps of one run. A buffer lives from the start of the first step that touches it to
 /// the end of the last, or to the end of the run where it is kept.
 class LiveBytes {
  public:
@@ -27,8 +27,8 @@ class LiveBytes {
 
  private:
   const Plan& plan_;
-  Lists touched_;          // one a step: the arena's buffers
-  std::vector<int> uses_;  // one a buffer: steps that touch it
+  Lists touched_;          // one per step: the arena's buffers
+  std::vector<int> uses_;  // one per buffer: steps that touch it
   std::vector<int> left_;  // of these
   std::vector<bool> alive_;
   std::size_t bytes_ = 0;

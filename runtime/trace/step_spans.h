@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: where the steps of a plan lie in a traced run.
+// Where the steps of a plan lie in a traced run.
 
 #include <cstddef>
 #include <cstdint>

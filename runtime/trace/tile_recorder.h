@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: what tracing adds to a run.
+// What tracing adds to a run.
 
 #include <atomic>
 #include <chrono>
@@ -37,7 +37,7 @@ class TileRecorder {
     own.used.store(used + 1, std::memory_order_release);
   }
 
-  /// All tiles since the last `take`, in the order of their begin. While no run goes on.
+  /// All tiles since the last `take`, in the order of their starts. While no run goes on.
   std::vector<TracedTile> take();
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: traces as text.
+// Traces as text.
 
 #include <cstdint>
 #include <memory>
@@ -24,7 +24,7 @@ class TraceFormat {
   /// `session` from 1.
   TraceFormat(std::shared_ptr<const Plan> plan, int lanes, int session, std::int64_t origin_ns);
 
-  /// What begins and ends a file.
+  /// The first and the last text of a file.
   static std::string head();
   static std::string tail() { return "\n]\n"; }
   /// Names of the lanes.
@@ -55,9 +55,9 @@ class TraceFormat {
   std::vector<std::string> before_;
   std::vector<std::string> after_;
   // Arrows are numbered by the step in which they end.
-  std::vector<int> first_arrow_;  // one a step
+  std::vector<int> first_arrow_;  // one per step
   std::vector<int> arrow_ends_;   // one an arrow
-  Lists leaving_;                 // one a step: the arrows that begin there
+  Lists leaving_;                 // one per step: the arrows that start there
   std::uint64_t next_arrow_ = 0;  // of the next run
   LiveBytes live_;
 };

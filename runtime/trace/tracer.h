@@ -1,6 +1,6 @@
 #pragma once
 
-// Internal: what a session's runs are watched for.
+// What a session's runs are watched for.
 
 #include <cstdint>
 #include <memory>

@@ -1,7 +1,7 @@
 // Sessions in programs whose own threads want every core: they finish, with the same bits.
 
 #include <gtest/gtest.h>
-#include <tests/support/in_tasks.h>
+#include "support/in_tasks.h"
 
 #include <atomic>
 #include <map>

@@ -1,6 +1,6 @@
 #include <gradmill/runtime/plan_text.h>
 #include <gtest/gtest.h>
-#include <tests/support/temp_folder.h>
+#include "support/temp_folder.h"
 
 #include <array>
 #include <cstdio>

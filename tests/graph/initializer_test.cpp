@@ -1,6 +1,6 @@
 #include <gradmill/graph/initializer.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <algorithm>
 #include <cmath>

@@ -237,7 +237,7 @@ TEST(MemoryBudget, MakesEachKernelOnce) {
   std::vector<std::shared_ptr<const CountedOp>> ops;
   const auto program = mlp(DType::f32, 256, {64, 64, 64, 64, 64, 64, 64, 64, 10}, [&](Value x) {
     ops.push_back(std::make_shared<CountedOp>());
-    return x.graph().add(ops.back(), {x})[0];
+    return x * x.graph().add(ops.back(), {x})[0];
   });
   const std::size_t most = total(program->graph, trained(*program, 0));
   const std::size_t least = refusal(program->graph, trained(*program, 1)).smallest;

@@ -2,8 +2,8 @@
 #include <gradmill/graph/parameters/store.h>
 #include <gradmill/runtime/safetensors.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
-#include <tests/support/temp_folder.h>
+#include "support/error_of.h"
+#include "support/temp_folder.h"
 
 #include <cstdint>
 #include <cstring>

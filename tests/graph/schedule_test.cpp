@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gradmill/gradmill.h>
 #include <gradmill/graph/planning/schedule.h>
 #include <gradmill/runtime/executor/executor.h>
@@ -128,39 +129,62 @@ TEST(Schedule, StepsThatCannotFailHoldNoUpdateBack) {
   EXPECT_GT(independent, 0);
 }
 
-/// The longest path that ends in `step`, tried out one by one.
-LongestPath longest_to(const Plan& plan, int step) {
-  const PlanStep& last = plan.steps[static_cast<std::size_t>(step)];
-  LongestPath longest;
-  for (const int p : last.predecessors) {
-    const LongestPath path = longest_to(plan, p);
-    longest.steps = std::max(longest.steps, path.steps);
-    longest.flops = std::max(longest.flops, path.flops);
-  }
-  return {longest.steps + 1, longest.flops + last.flops};
+std::vector<double> flops_of(const Plan& plan) {
+  std::vector<double> flops;
+  for (const PlanStep& step : plan.steps) flops.push_back(step.flops);
+  return flops;
 }
 
-TEST(Schedule, LongestPathIsTheLongestOfAll) {
+/// The longest path that ends in `step`, tried out one by one.
+double longest_to(const Plan& plan, const std::vector<double>& weights, int step) {
+  double longest = 0;
+  for (const int p : plan.steps[static_cast<std::size_t>(step)].predecessors) {
+    longest = std::max(longest, longest_to(plan, weights, p));
+  }
+  return longest + weights[static_cast<std::size_t>(step)];
+}
+
+TEST(Schedule, CriticalPathIsTheLongestOfAll) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
     Plan plan = random_plan(seed, {.steps = 14});
     derive_predecessors(plan);
-    LongestPath expected;
-    for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
-      const LongestPath path = longest_to(plan, i);
-      expected.steps = std::max(expected.steps, path.steps);
-      expected.flops = std::max(expected.flops, path.flops);
+    for (const auto& weights : {flops_of(plan), std::vector<double>(plan.steps.size(), 1)}) {
+      const std::vector<double> to_end = lengths_to_end(plan.steps, weights);
+      double expected = 0;
+      for (int i = 0; i < static_cast<int>(plan.steps.size()); ++i) {
+        expected = std::max(expected, longest_to(plan, weights, i));
+      }
+      const CriticalPath path = critical_path(plan.steps, weights);
+      ASSERT_DOUBLE_EQ(path.length, expected) << seed;
+      ASSERT_DOUBLE_EQ(*std::ranges::max_element(to_end), expected) << seed;
+
+      double length = 0;
+      for (std::size_t i = 0; i < path.steps.size(); ++i) {
+        const auto step = static_cast<std::size_t>(path.steps[i]);
+        length += weights[step];
+        if (i == 0) continue;
+        const auto& before = plan.steps[step].predecessors;
+        ASSERT_NE(std::ranges::find(before, path.steps[i - 1]), before.end()) << seed;
+      }
+      ASSERT_DOUBLE_EQ(length, expected) << seed;
     }
-    const LongestPath actual = longest_path(plan);
-    ASSERT_EQ(actual.steps, expected.steps) << seed;
-    ASSERT_DOUBLE_EQ(actual.flops, expected.flops) << seed;
   }
+}
+
+TEST(Schedule, OfEqualPathsTheFirstIsCritical) {
+  Plan plan;
+  plan.steps.resize(5);
+  plan.steps[2].predecessors = {0, 1};
+  plan.steps[3].predecessors = {0, 1};
+  EXPECT_THAT(critical_path(plan.steps, std::vector<double>(5, 1)).steps,
+              testing::ElementsAre(0, 2));
 }
 
 TEST(Schedule, AnEmptyPlanHasNoPath) {
   Plan plan;
   derive_predecessors(plan);
-  EXPECT_EQ(longest_path(plan).steps, 0);
-  EXPECT_EQ(longest_path(plan).flops, 0.0);
+  EXPECT_EQ(critical_path(plan.steps, {}).length, 0);
+  EXPECT_TRUE(critical_path(plan.steps, {}).steps.empty());
 }
 
 TEST(Schedule, NodesRunInTheSameOrderEveryTime) {

@@ -1,7 +1,7 @@
 #include <gradmill/gradmill.h>
 #include <gradmill/graph/session.h>
 #include <gtest/gtest.h>
-#include <tests/support/temp_folder.h>
+#include "support/temp_folder.h"
 
 #include <array>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Sessions and the threads of the program around them.
 
 #include <gtest/gtest.h>
-#include <tests/support/in_tasks.h>
+#include "support/in_tasks.h"
 
 #include <atomic>
 #include <chrono>

@@ -3,7 +3,7 @@
 #include <gradmill/gradmill.h>
 #include <gradmill/runtime/safetensors.h>
 #include <gtest/gtest.h>
-#include <tests/support/temp_folder.h>
+#include "support/temp_folder.h"
 
 #include <cstddef>
 #include <functional>

@@ -54,6 +54,8 @@ TEST(CrossEntropy, RefusesOptionsOutOfRange) {
                 AllOf(HasSubstr("label_smoothing"), HasSubstr("[0, 1]")));
   }
   EXPECT_THAT(refused(logits, logits, {.ignore_index = 3}), HasSubstr("ignore_index"));
+  EXPECT_THAT(refused(logits, labels, {.reduction = static_cast<Reduction>(9)}),
+              AllOf(HasSubstr("cross_entropy 'loss'"), HasSubstr("reduction 9")));
 }
 
 TEST(CrossEntropy, RefusesTheGradientOfTheWeight) {

@@ -108,7 +108,7 @@ TEST(PyTorch, GivesTheSameCrossEntropyWhereItIsTheLoss) {
     // The gradient is then that of upstream 1.
     Array expected = combination.expected.gradients[0];
     for (double& value : expected.data) value /= combination.upstream[0];
-    with_any_threads([&](DType dtype, int threads) {
+    with_threads([&](DType dtype, int threads) {
       Graph graph;
       const Shape& shape = combination.logits.shape;
       const Value logits = graph.parameter("logits", shape, Initializer::zeros(), dtype);

@@ -85,7 +85,7 @@ TEST(PyTorch, GivesTheSameInManyTiles) {
     EXPECT_GT(most_tiles(build, inputs), 1) << "too small to say anything about threads";
     const Json& result = tested.at("result");
     const Shape shape(result.at("shape").get<std::vector<std::int64_t>>());
-    with_any_threads([&](DType dtype, int threads) {
+    with_threads([&](DType dtype, int threads) {
       Outcome actual = outcome(build, inputs, made(shape, std::ssize(inputs)), dtype, threads);
       EXPECT_EQ(actual.result.shape, shape);
       {

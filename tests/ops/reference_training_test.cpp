@@ -39,7 +39,7 @@ TEST(PyTorch, UpdatesParametersTheSameWay) {
     const std::string name = row.at("optimizer");
     SCOPED_TRACE(name);
     const std::size_t shown = steps / row.at("parameters").size();
-    with_any_threads([&](DType dtype, int threads) {
+    with_threads([&](DType dtype, int threads) {
       Graph graph;
       const Value x = graph.input("x", start.shape, dtype);
       const Value p = graph.parameter("p", start.shape, Initializer::zeros(), dtype);
@@ -114,7 +114,7 @@ TEST(PyTorch, TrainsAClassifierTheSameWay) {
     const std::string name = row.at("optimizer");
     SCOPED_TRACE(name);
     const std::size_t steps = row.at("losses").size();
-    with_any_threads([&](DType dtype, int threads) {
+    with_threads([&](DType dtype, int threads) {
       const std::vector<Array> results = Classifier(numbers, dtype).train(name, steps, threads);
       for (std::size_t step = 0; step < steps; ++step) {
         SCOPED_TRACE(cat("loss of step ", step));

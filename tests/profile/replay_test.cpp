@@ -34,7 +34,7 @@ TEST(Replay, AChainTakesItsSumOnAnyNumberOfWorkers) {
     EXPECT_DOUBLE_EQ(ms(chain(), workers), 7);
     EXPECT_DOUBLE_EQ(ms(chain(), workers, 0.5), 8.5);
   }
-  EXPECT_DOUBLE_EQ(critical_path(chain()).ms, 7);
+  EXPECT_DOUBLE_EQ(critical_path(chain()).length, 7);
   EXPECT_THAT(critical_path(chain()).steps, ElementsAre(0, 1, 2));
 }
 
@@ -50,7 +50,7 @@ TEST(Replay, AFanOutIsSharedByAllWorkersInRounds) {
   EXPECT_DOUBLE_EQ(ms(steps, 10), 1 + 3 + 2);
   EXPECT_DOUBLE_EQ(ms(steps, 100), 1 + 3 + 2);
   EXPECT_DOUBLE_EQ(ms(steps, 4, 0.25), 1 + 9 + 2 + 5 * 0.25);
-  EXPECT_DOUBLE_EQ(critical_path(steps).ms, 6);
+  EXPECT_DOUBLE_EQ(critical_path(steps).length, 6);
 }
 
 TEST(Replay, OfTwoChainsTheLongerGoesFirst) {
@@ -66,7 +66,7 @@ TEST(Replay, OfTwoChainsTheLongerGoesFirst) {
   // The long chain fills one worker, all the rest the other: in plan order it would take 8.
   EXPECT_DOUBLE_EQ(ms(steps, 2), 6);
   EXPECT_DOUBLE_EQ(ms(steps, 3), 6);
-  EXPECT_DOUBLE_EQ(critical_path(steps).ms, 6);
+  EXPECT_DOUBLE_EQ(critical_path(steps).length, 6);
   EXPECT_THAT(critical_path(steps).steps, ElementsAre(2, 4, 6));
 }
 
@@ -84,7 +84,7 @@ TEST(Replay, AStepWithoutTilesLetsItsSuccessorsGo) {
                        {.name = "some", .tile_ms = {3}, .predecessors = {0, 1}}};
   EXPECT_DOUBLE_EQ(ms(steps, 2), 3);
   EXPECT_DOUBLE_EQ(ms({}, 2), 0);
-  EXPECT_DOUBLE_EQ(critical_path({}).ms, 0);
+  EXPECT_DOUBLE_EQ(critical_path({}).length, 0);
 }
 
 TEST(Replay, ChargesTheTimeOfIdleWorkersToWhatRunsMeanwhile) {
@@ -114,7 +114,7 @@ TEST(Replay, KeepsToTheBoundsOfListSchedulingOnRandomPlans) {
       }
       steps.push_back(step);
     }
-    const double path = critical_path(steps).ms;
+    const double path = critical_path(steps).length;
     EXPECT_DOUBLE_EQ(ms(steps, 1), work);
     EXPECT_DOUBLE_EQ(ms(steps, 1000), path);
     for (const int workers : {2, 3, 8}) {

@@ -38,7 +38,7 @@ TEST(CriticalPath, IsTheLongestChainOfRandomGraphs) {
                        .predecessors = plan.steps[i].predecessors});
     }
     const CriticalPath planned = critical_path(steps);
-    EXPECT_DOUBLE_EQ(planned.ms, expected);
+    EXPECT_DOUBLE_EQ(planned.length, expected);
 
     const std::vector<PathStep> path = run_path(plan, run_without_waiting(dag));
     std::int64_t length = 0;

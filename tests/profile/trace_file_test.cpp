@@ -233,7 +233,7 @@ TEST(LogLevels, SayWhatTheyPromise) {
   EXPECT_EQ(log("warn"), "");
   const std::string compiled =
       "info: compiled: [0-9]+ nodes, [0-9]+ steps, [0-9]+ tasks for 2 threads, [0-9]+ bytes planned"
-      " \\([0-9]+ without reuse\\), [0-9.e+]+ FLOPs a step\n";
+      " \\([0-9]+ without reuse\\), [0-9.e+]+ FLOPs per step\n";
   const std::string rewrite = "debug: rewrite: matmul 'fc1' absorbs ";
   const std::string kernel = "debug: forward matmul 'fc1': f32 .* tiles?; dnnl_sgemm";
   const std::string whole = "trace: step [0-9] took [0-9.]+ ms\n";

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gradmill/runtime/support/arena.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <algorithm>
 #include <cstdint>

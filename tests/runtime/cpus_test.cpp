@@ -1,7 +1,7 @@
 #include <gradmill/runtime/threads/cpus.h>
 #include <gtest/gtest.h>
 #include <sched.h>
-#include <tests/support/temp_folder.h>
+#include "support/temp_folder.h"
 
 #include <cmath>
 #include <filesystem>

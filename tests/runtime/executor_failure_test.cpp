@@ -2,12 +2,13 @@
 #include <gradmill/runtime/executor/executor.h>
 #include <gtest/gtest.h>
 #include <tests/runtime/random_plan.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <cstdint>
 #include <ostream>
 #include <random>
 #include <string>
+#include <typeinfo>
 
 namespace gradmill {
 namespace {
@@ -140,6 +141,61 @@ TEST_P(ExecutorFailure, AnyKindOfExceptionArrivesAsItIs) {
     caught = tile;
   }
   EXPECT_EQ(caught, 0);
+}
+
+struct OwnError : Error {
+  using Error::Error;
+};
+
+template <class E>
+class Throws : public Kernel {
+ public:
+  std::int64_t tiles(int) const override { return 3; }
+  void run(int, std::int64_t tile, const KernelRun&) const override {
+    throw E(cat("tile ", tile, " is bad"));
+  }
+  std::string description() const override { return "throws"; }
+};
+
+template <class E>
+std::shared_ptr<Plan> plan_that_throws(const std::string& op) {
+  auto plan = std::make_shared<Plan>();
+  PlanStep step;
+  step.op = op;
+  step.name = "rows";
+  step.kernel = std::make_shared<const Throws<E>>();
+  step.tiles = 3;
+  step.fallible = true;
+  plan->steps = {step};
+  return plan;
+}
+
+// What exactly an executor throws: the type is the kernel's.
+template <class E>
+std::string message_of(Executor& executor) {
+  try {
+    executor.run({});
+  } catch (const Error& error) {
+    EXPECT_EQ(typeid(error), typeid(E));
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST_P(ExecutorFailure, TheNodeIsNamedByTheExecutor) {
+  Executor error(plan_that_throws<Error>("gather"), options());
+  Executor failure(plan_that_throws<Failure>("gather"), options());
+  for (int i = 0; i < 3; ++i) {  // nothing is left of the one before
+    EXPECT_EQ(message_of<Error>(error), "gather 'rows': tile 0 is bad");
+    EXPECT_EQ(message_of<Failure>(failure), "gather 'rows': tile 0 is bad");
+  }
+}
+
+TEST_P(ExecutorFailure, ErrorsOfOtherTypesOrOfNoOpAreLeftAlone) {
+  Executor own(plan_that_throws<OwnError>("gather"), options());
+  EXPECT_EQ(message_of<OwnError>(own), "tile 0 is bad");
+  Executor nameless(plan_that_throws<Error>(""), options());
+  EXPECT_EQ(message_of<Error>(nameless), "tile 0 is bad");
 }
 
 INSTANTIATE_TEST_SUITE_P(, ExecutorFailure,

@@ -3,7 +3,7 @@
 #include <gradmill/runtime/plan/step_cost.h>
 #include <gtest/gtest.h>
 #include <tests/runtime/random_plan.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <array>
 #include <cstdint>

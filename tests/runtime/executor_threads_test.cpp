@@ -7,7 +7,7 @@
 
 #include <gradmill/runtime/executor/executor.h>
 #include <tests/runtime/random_plan.h>
-#include <tests/support/in_tasks.h>
+#include "support/in_tasks.h"
 
 #include <atomic>
 #include <chrono>

@@ -2,7 +2,7 @@
 #include <gradmill/runtime/executor/executor.h>
 #include <gradmill/runtime/plan.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <memory>
 #include <string>

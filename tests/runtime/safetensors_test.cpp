@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <tests/support/error_of.h>
-#include <tests/support/temp_folder.h>
+#include "support/error_of.h"
+#include "support/temp_folder.h"
 #include <unistd.h>
 
 #include <array>

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gradmill/runtime/shape.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <cstdint>
 #include <limits>

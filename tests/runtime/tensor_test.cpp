@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gradmill/runtime/tensor.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
+#include "support/error_of.h"
 
 #include <array>
 #include <cstdint>

@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gradmill/runtime/tuning.h>
 #include <gtest/gtest.h>
-#include <tests/support/error_of.h>
-#include <tests/support/temp_folder.h>
+#include "support/error_of.h"
+#include "support/temp_folder.h"
 
 #include <limits>
 

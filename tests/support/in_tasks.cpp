@@ -2,7 +2,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
-#include <tests/support/in_tasks.h>
+#include "support/in_tasks.h"
 
 #include <atomic>
 #include <thread>

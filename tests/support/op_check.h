@@ -21,10 +21,10 @@ Array to_array(const TensorView& view);
 /// `array`'s numbers as a constant of that dtype.
 Value constant(Graph& graph, const Array& array, DType dtype);
 
-/// Runs `build` on inputs of that dtype, on the flow graph with 1, 2 and 4 threads, expects the
-/// same bits of each, and returns them. A plan of a single tile runs with 1 only: it has nothing to
-/// share, and oneTBB gets slower with each arena that a process has had. `options` may say the
-/// rest.
+/// Runs `build` on inputs of that dtype, serially and on the flow graph with 3 threads, expects the
+/// same bits of both, and returns them. A plan of a single tile runs serially only: it has nothing
+/// to share, and oneTBB gets slower with each arena that a process has had. `options` may say the
+/// rest. Any number of threads are `expect_same_bits`'s.
 Array evaluate(const Builder& build, const std::vector<Array>& inputs, DType dtype,
                SessionOptions options = {});
 
@@ -54,7 +54,7 @@ void expect_second_gradients(const Builder& build, const std::vector<Array>& inp
                              double tolerance = 1e-6);
 
 /// Expects result and gradients to have the same bits when run serially and on the flow graph with
-/// 1, 2 and 4 threads, in both dtypes.
+/// 1, 2, 3 and 8 threads, in both dtypes.
 void expect_same_bits(const Builder& build, const std::vector<Array>& inputs);
 
 /// The number of tiles of the largest step of a plan that runs `build` in f32.

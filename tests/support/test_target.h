@@ -8,10 +8,11 @@
 
 namespace gradmill {
 
-/// GRADMILL_TEST_TARGET, when set, takes the newer instruction sets away from the vector kernels:
-/// "avx2" leaves AVX2, "baseline" what every x86-64 processor has. Ends the program with 2 when it
-/// is neither, and with 77, which CTest reports as skipped, when the processor has nothing newer to
-/// take away: the tests run on that anyway.
+/// GRADMILL_TEST_TARGET, when set, takes the newer instruction sets away from the vector kernels and
+/// from oneDNN, and with them what is chosen where they are: "avx2" leaves AVX2, "baseline" what
+/// every x86-64 processor has (for oneDNN the oldest that it knows, SSE4.1). To be called before
+/// oneDNN is used. Ends the program with 2 when it is neither, and with 77, which CTest reports as
+/// skipped, when the processor has nothing newer to take away: the tests run on that anyway.
 inline void limit_test_target() {
   const char* name = std::getenv("GRADMILL_TEST_TARGET");
   if (name == nullptr) return;
@@ -27,6 +28,8 @@ inline void limit_test_target() {
     std::exit(77);
   }
   hwy::DisableTargets(newer);
+  constexpr int kKeep = 0;
+  setenv("DNNL_MAX_CPU_ISA", target == "avx2" ? "AVX2" : "SSE41", kKeep);
 }
 
 }  // namespace gradmill

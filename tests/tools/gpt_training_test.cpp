@@ -77,7 +77,7 @@ TEST(PyTorch, TrainsAGptTheSameWay) {
   ASSERT_EQ(rows.size(), 2U);
   for (const Json& row : rows) {
     for (const int micro_batches : {1, 2}) {
-      with_any_threads([&](DType dtype, int threads) {
+      with_threads([&](DType dtype, int threads) {
         const std::size_t steps = row.at("losses").size();
         Trained trained = train(row.at("tied").get<bool>(), micro_batches, dtype, threads, steps);
         const double tolerance = dtype == DType::f64 ? 1e-8 : 1e-4;

@@ -91,7 +91,7 @@ class TrainGpt(CommandTest):
 
     def test_goes_on_to_the_same_bytes(self):
         """Interrupted early, and again, a training ends as one that never was."""
-        steps = 2000
+        steps = 400
         for options in ((), ("--tied", "--dropout", 0.2, "--micro-batches", 2),
                         ("--schedule", "linear", "--clip", 0)):
             with self.subTest(options=options):

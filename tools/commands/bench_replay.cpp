@@ -60,7 +60,7 @@ void report(const std::string& name, const bench::TileTimes& times,
   const CriticalPath path = critical_path(times.steps);
   std::cout << std::fixed << std::setprecision(3) << name << ": " << times.steps.size()
             << " steps, " << tiles << " tiles; serial " << times.serial_ms << " ms (median of "
-            << times.runs << "), its tiles " << busy_ms << " ms, critical path " << path.ms
+            << times.runs << "), its tiles " << busy_ms << " ms, critical path " << path.length
             << " ms, dispatch " << times.dispatch_ms * 1e3
             << " us per tile\n  workers        ms  speed-up  efficiency\n";
   Replay last;

@@ -35,8 +35,7 @@ class BlockLoss {
         block_(block),
         blocks_(blocks),
         rows_per_tile_(std::max<std::int64_t>(1, kElements / problem.classes)),
-        labels_("linear_cross_entropy", problem.name, problem.targets, problem.classes,
-                problem.settings.ignore_index),
+        labels_(problem.targets, problem.classes, problem.settings.ignore_index),
         reduced_(is_reduced(problem.settings.reduction)) {}
 
   std::int64_t label_tiles() const { return labels_.count(); }

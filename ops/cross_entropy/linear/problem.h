@@ -29,7 +29,6 @@ struct LinearCrossEntropyProblem {
   Type x;         ///< [..., D]
   Shape targets;  ///< [...]
   std::int64_t classes;
-  std::string name;  ///< of the node, for messages
 };
 
 }  // namespace gradmill
