@@ -55,7 +55,7 @@ template <class T>
 std::vector<T> run(Value result, std::vector<T> x, const StepInfo& step, bool in_place = false) {
   const Node& node = result.graph().nodes()[static_cast<std::size_t>(result.node())];
   const Type& type = node.outputs[0];
-  const auto kernel = node.op->prepare({.inputs = {&type, 1}, .outputs = {&type, 1}, .name = "y"});
+  const auto kernel = node.op->prepare({.inputs = {&type, 1}, .outputs = {&type, 1}});
   std::vector<T> y(x.size(), T(7));
   void* input = x.data();
   void* output = in_place ? x.data() : y.data();
