@@ -19,32 +19,32 @@ class PartsKernel final : public Kernel {
       : split_(split), tiles_{whole.elements(), kFlatGrain} {
     std::int64_t inner = 1;
     for (int k = axis + 1; k < whole.rank(); ++k) inner *= whole[k];
-    for (const Type& part : parts) begins_.push_back(begins_.back() + part.shape[axis] * inner);
+    for (const Type& part : parts) starts_.push_back(starts_.back() + part.shape[axis] * inner);
   }
 
   std::int64_t tiles(int) const override { return tiles_.count(); }
   void run(int, std::int64_t tile, const KernelRun& run) const override {
     const std::int64_t end = tiles_.end(tile);
     std::int64_t i = tiles_.begin(tile);
-    std::int64_t row = i / begins_.back();
-    std::int64_t column = i % begins_.back();
+    std::int64_t row = i / starts_.back();
+    std::int64_t column = i % starts_.back();
     auto part =
-        static_cast<std::size_t>(std::ranges::upper_bound(begins_, column) - begins_.begin() - 1);
+        static_cast<std::size_t>(std::ranges::upper_bound(starts_, column) - starts_.begin() - 1);
     while (i < end) {
-      const std::int64_t begin = begins_[part];
-      const std::int64_t length = begins_[part + 1] - begin;
+      const std::int64_t begin = starts_[part];
+      const std::int64_t length = starts_[part + 1] - begin;
       const std::int64_t n = std::min(begin + length - column, end - i);
       copy(run, static_cast<int>(part), row * length + column - begin, i, n);
       i += n;
       column += n;
       if (column < begin + length) break;
-      if (++part + 1 < begins_.size()) continue;
+      if (++part + 1 < starts_.size()) continue;
       part = 0;
       column = 0;
       ++row;
     }
   }
-  std::string description() const override { return cat("rows of ", begins_.size() - 1, " parts"); }
+  std::string description() const override { return cat("rows of ", starts_.size() - 1, " parts"); }
 
  private:
   void copy(const KernelRun& run, int part, std::int64_t in_part, std::int64_t in_whole,
@@ -56,7 +56,7 @@ class PartsKernel final : public Kernel {
 
   bool split_;
   FlatTiles tiles_;
-  std::vector<std::int64_t> begins_ = {0};  // of the parts in a row; its length at the end
+  std::vector<std::int64_t> starts_ = {0};  // of the parts in a row; its length at the end
 };
 
 std::unique_ptr<Kernel> make_kernel(bool split, const Type& whole, int axis,

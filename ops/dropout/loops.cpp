@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int64_t kBlocks = kDropoutGroup / 4;
 
-// Words are kept one a lane of 64 bits, in its lower half; what lies in the upper one is not read.
+// Words are kept one per lane of 64 bits, in its lower half; what lies in the upper one is not
+// read.
 
 template <class D, class V>
 HWY_INLINE V multiply(D d, V words, std::uint32_t factor) {

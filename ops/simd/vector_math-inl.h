@@ -148,7 +148,7 @@ HWY_INLINE void for_blocks(D d, std::int64_t from, std::int64_t to, Body body) {
   }
 }
 
-/// The sums, one a lane, of term(load, store) over the vectors of [from, to), by blocks.
+/// The sums, one per lane, of term(load, store) over the vectors of [from, to), by blocks.
 template <class D, class T, class Term>
 HWY_INLINE hn::Vec<D> lane_sums(D d, std::int64_t from, std::int64_t to, T fill, Term term) {
   auto total = hn::Zero(d);

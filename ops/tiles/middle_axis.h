@@ -37,7 +37,7 @@ struct MiddleAxis {
     std::int64_t line;     ///< its first line, counted over (outer, inner)
     std::int64_t columns;  ///< its lines
   };
-  /// Calls body(unit) for each of a tile.
+  /// Calls body(unit) for each unit of a tile.
   template <class Body>
   void for_units(std::int64_t tile, Body body) const {
     const std::int64_t first = tile * units_per_tile;

@@ -1,6 +1,7 @@
 #include <gradmill/graph/planning/gates.h>
 #include <gradmill/graph/planning/memory_planner.h>
 #include <gradmill/graph/planning/schedule.h>
+#include <gradmill/runtime/plan/step_cost.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,13 +32,13 @@ Plan ordered_plan(std::uint64_t seed, int steps) {
   return plan;
 }
 
-/// The steps of the path that costs the most, found from its end.
+/// The steps of the path that takes longest, found from its end.
 std::vector<int> most_expensive_path(const Plan& plan) {
   const int count = static_cast<int>(plan.steps.size());
   std::vector<double> rest(plan.steps.size(), 0);  // from the step on, itself included
   std::vector<int> next(plan.steps.size(), -1);
   for (int i = count - 1; i >= 0; --i) {
-    rest[at(i)] += plan.steps[at(i)].flops + 8 * plan.steps[at(i)].bytes_moved;
+    rest[at(i)] += estimated_seconds(plan.steps[at(i)]);
     for (const int p : plan.steps[at(i)].predecessors) {
       if (rest[at(i)] <= rest[at(p)]) continue;
       rest[at(p)] = rest[at(i)];

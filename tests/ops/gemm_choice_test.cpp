@@ -232,7 +232,7 @@ TEST(SplitSums, ComeBeforeBiasAndActivation) {
 }
 
 TEST(PackedProducts, AreTheProductAtEveryEdge) {
-  // Around vectors, cache lines, strips and the depth that is laid out at a time.
+  // Around vectors, cache lines, strips and the depth that is packed at a time.
   for (const std::int64_t n : {1, 3, 4, 15, 16, 17, 47, 49, 100}) {
     for (const std::int64_t k : {1, 2, 3, 5, 16, 19, 64}) {
       for (const Problem& p : all_transposes(9, n, k)) {
@@ -274,7 +274,7 @@ TEST(PackedProducts, MayBeLaidOutOnceForAllTiles) {
   }
   const Gemm plain{.m = 8, .n = 8, .k = 8, .transpose_a = true};
   EXPECT_THROW(grid_of(plain, {8, 8, 1, 4}), Error) << "once, but nothing";
-  EXPECT_THROW(grid_of(plain, {8, 8, 1, 9}), Error) << "bands lay out by themselves";
+  EXPECT_THROW(grid_of(plain, {8, 8, 1, 9}), Error) << "bands pack by themselves";
   EXPECT_THROW(grid_of(plain, {8, 8, 1, 16}), Error);
   Gemm batch = plain;
   batch.batch = {{.size = 3, .a = 1, .b = 1, .c = 1}};

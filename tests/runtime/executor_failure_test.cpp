@@ -35,9 +35,10 @@ class ExecutorFailure : public testing::TestWithParam<Runner> {
 };
 
 // The failure that comes first in plan order.
-std::string first_of(const Watch& watch) {
-  const auto [step, tile] = *watch.failures.begin();
-  return cat("step ", step, " tile ", tile, " refuses");
+std::string first_of(const RandomPlan& plan) {
+  const auto [step, tile] = *plan.watch->failures.begin();
+  const PlanStep& failed = plan.plan->steps[static_cast<std::size_t>(step)];
+  return cat(failed.op, " '", failed.name, "': step ", step, " tile ", tile, " refuses");
 }
 
 TEST_P(ExecutorFailure, TheFirstInPlanOrderReachesTheCaller) {
@@ -60,7 +61,7 @@ TEST_P(ExecutorFailure, TheFirstInPlanOrderReachesTheCaller) {
         const auto tiles = plan.plan->steps[static_cast<std::size_t>(at)].tiles;
         watch.failures.insert({at, static_cast<std::int64_t>(random()) % tiles});
       }
-      EXPECT_EQ(error_of([&] { executor.run({step, 0}); }), first_of(watch));
+      EXPECT_EQ(error_of([&] { executor.run({step, 0}); }), first_of(plan));
 
       EXPECT_EQ(watch.violations, 0);
       const auto [failed_step, failed_tile] = *watch.failures.begin();
@@ -92,7 +93,7 @@ TEST_P(ExecutorFailure, AThousandFailuresDoNotHang) {
     const int at = static_cast<int>(random() % 55);
     watch.failures = {{at, 0}, {54, 0}};
     watch.reset();
-    ASSERT_EQ(error_of([&] { executor.run({step, 0}); }), first_of(watch));
+    ASSERT_EQ(error_of([&] { executor.run({step, 0}); }), first_of(plan));
   }
   watch.failures.clear();
   watch.reset();
@@ -113,7 +114,7 @@ TEST_P(ExecutorFailure, OfManyTilesTheFirstWins) {
   Executor executor(plan.plan, options());
   for (int i = 0; i < 200; ++i) {
     plan.watch->reset();
-    ASSERT_EQ(error_of([&] { executor.run({}); }), "step 0 tile 0 refuses");
+    ASSERT_EQ(error_of([&] { executor.run({}); }), first_of(plan));
   }
 }
 
