@@ -1,8 +1,8 @@
+#include "support/in_tasks.h"
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
-#include "support/in_tasks.h"
 
 #include <atomic>
 #include <thread>

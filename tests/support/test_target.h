@@ -8,11 +8,12 @@
 
 namespace gradmill {
 
-/// GRADMILL_TEST_TARGET, when set, takes the newer instruction sets away from the vector kernels and
-/// from oneDNN, and with them what is chosen where they are: "avx2" leaves AVX2, "baseline" what
-/// every x86-64 processor has (for oneDNN the oldest that it knows, SSE4.1). To be called before
-/// oneDNN is used. Ends the program with 2 when it is neither, and with 77, which CTest reports as
-/// skipped, when the processor has nothing newer to take away: the tests run on that anyway.
+/// GRADMILL_TEST_TARGET, when set, takes the newer instruction sets away from the vector kernels
+/// and from oneDNN, and with them what is chosen where they are: "avx2" leaves AVX2, "baseline"
+/// what every x86-64 processor has (for oneDNN the oldest that it knows, SSE4.1). To be called
+/// before oneDNN is used. Ends the program with 2 when it is neither, and with 77, which CTest
+/// reports as skipped, when the processor has nothing newer to take away: the tests run on that
+/// anyway.
 inline void limit_test_target() {
   const char* name = std::getenv("GRADMILL_TEST_TARGET");
   if (name == nullptr) return;
