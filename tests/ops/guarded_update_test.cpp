@@ -72,7 +72,7 @@ TEST_P(GuardedUpdate, LeavesTheVariablesAloneWhenAStepFails) {
       EXPECT_THAT(error_of<Failure>([&] {
                     session.run({{network.x, poison}, {labels, good}});
                   }),
-                  HasSubstr("input 'x'"));
+                  HasSubstr("check_finite 'x': the input has NaN"));
       expect_same(variables(session.plan()), before);
     }
     session.run({network.fed.feed(), {labels, good}});

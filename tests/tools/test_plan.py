@@ -75,10 +75,11 @@ class Plan(CommandTest):
             self.assertNotIn("->", shapes)
 
     def test_loss_and_gradient_take_no_memory_of_their_own(self):
-        """The gradient lies over the logits; what is new is the loss and the sum of its one tile."""
+        """The gradient lies over the logits; what is new is the loss and two partial sums, of labels
+        and of losses, each on a cache line of its own."""
         out = self.assert_runs("plan", "--batch", "128").stdout
         (line,) = [row for row in out.splitlines() if "cross_entropy" in row]
-        self.assertRegex(line, r"f32 \[128, 10\] +20, in place +1 ")
+        self.assertRegex(line, r"f32 \[128, 10\] +132, in place +1 ")
 
     def test_optimizers(self):
         self.assertIn("sgd", self.assert_runs("plan", "--optimizer", "sgd").stdout)

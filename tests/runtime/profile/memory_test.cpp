@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "../graph/programs.h"
+#include "graph/programs.h"
 
 namespace gradmill {
 namespace {

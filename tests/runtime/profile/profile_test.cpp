@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "../graph/programs.h"
+#include "graph/programs.h"
 #include "report/report.h"
 #include "synthetic.h"
 

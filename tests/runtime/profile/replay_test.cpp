@@ -9,7 +9,7 @@
 #include <numeric>
 #include <random>
 
-#include "../support/error_of.h"
+#include "support/error_of.h"
 
 namespace gradmill {
 namespace {

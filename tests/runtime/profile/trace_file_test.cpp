@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "../graph/programs.h"
-#include "../support/temp_folder.h"
+#include "graph/programs.h"
+#include "support/temp_folder.h"
 #include "trace_check.h"
 
 namespace gradmill {

@@ -9,8 +9,8 @@
 #include <set>
 #include <string>
 
-#include "../graph/programs.h"
-#include "../support/temp_folder.h"
+#include "graph/programs.h"
+#include "support/temp_folder.h"
 #include "trace_check.h"
 
 namespace gradmill {

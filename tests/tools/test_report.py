@@ -22,7 +22,7 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir)
-REPORT = os.path.join(ROOT, "gradmill", "profile", "report")
+REPORT = os.path.join(ROOT, "tools", "report", "page")
 SCRIPTS = ("dom", "format", "model", "tiles", "view", "scale", "tip", "paint", "timeline", "tables",
            "ops", "efficiency", "critical", "plot", "memory", "roofline", "scaling", "report")
 COMMAND = os.environ.get("GRADMILL_COMMAND")
