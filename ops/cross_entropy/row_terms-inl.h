@@ -23,6 +23,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+namespace {
 
 // What fills lanes behind a row's end, so that they add nothing to a sum of exponentials.
 template <class T>
@@ -151,6 +152,7 @@ HWY_NOINLINE T gradient_of_label(const LineTarget<T>& target, const LineLoss<T>&
                         weight * target.uniform, scale);
 }
 
+}  // namespace
 }  // namespace gradmill::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
