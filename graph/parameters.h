@@ -60,7 +60,7 @@ class GRADMILL_API Parameters {
   /// the state starts again from zero.
   void load(const std::string& path);
 
-  /// Internal: what sessions work on.
+  /// What sessions work on; internal.
   ParameterStore& store() const { return *store_; }
 
  private:

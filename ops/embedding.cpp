@@ -40,8 +40,8 @@ class GatherKernel final : public Kernel {
 
  private:
   [[noreturn]] void refuse(std::int64_t place, std::int64_t row) const {
-    fail("index ", row, " at ", index_text(unravel_index(place, indices_)),
-         " is out of range [0, ", num_, ")");
+    fail("index ", row, " at ", index_text(unravel_index(place, indices_)), " is out of range [0, ",
+         num_, ")");
   }
 
   Shape indices_;

@@ -44,8 +44,8 @@ constexpr bool is_floating(DType dtype) {
 [[noreturn]] GRADMILL_API void refuse_not_floating(DType dtype);
 
 /// Returns body(T()) for the C++ element type T of `dtype`. Code that differs by type goes through
-/// this or one of the two below, so that a new type is not forgotten. Throws Error for a number that
-/// is no type.
+/// this or one of the two below, so that a new type is not forgotten. Throws Error for a number
+/// that is no type.
 template <class Body>
 decltype(auto) visit_dtype(DType dtype, Body&& body) {
   switch (dtype) {

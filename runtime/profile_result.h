@@ -57,8 +57,8 @@ struct ProfileOptions {
   /// Threads, and the GFLOP/s of products that so many reach together, each with its own. Threads
   /// share caches, memory and clock, and two may share a core: tiles that were recorded while one
   /// number of them ran are predicted for another in proportion to what each of them then gets.
-  /// With more workers than are listed, a tile takes what it takes with the largest number listed. Empty: tiles
-  /// take the same time beside any number of others.
+  /// With more workers than are listed, a tile takes what it takes with the largest number listed.
+  /// Empty: tiles take the same time beside any number of others.
   std::vector<std::pair<int, double>> compute_rates = {};
   /// What a step takes on one thread when the thread before it ran on another core, by what it
   /// takes when it stays: with more workers, data moves between their caches. Of n workers, one
@@ -85,7 +85,7 @@ struct NodeProfile {
 struct OpProfile {
   std::string op;
   int nodes = 0;
-  std::int64_t calls = 0;  ///< tiles a run
+  std::int64_t calls = 0;  ///< tiles per run
   double self_ms = 0;
   double share = 0;
   double gflops = 0;

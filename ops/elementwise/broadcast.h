@@ -16,7 +16,7 @@ namespace gradmill {
 Shape broadcast_shapes(const Shape& a, const Shape& b);
 
 /// A result cut into rows along which each operand is read with stride 1, or 0 where it is
-/// broadcast: axes that all operands lay out alike are merged.
+/// broadcast: axes in which all operands have the same order are merged.
 class BroadcastRows {
  public:
   /// Every operand must broadcast to `result`.

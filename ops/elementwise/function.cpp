@@ -12,7 +12,8 @@ std::string text(std::string_view name, const FunctionParameters& parameters) {
 }  // namespace
 
 std::string to_string(const FunctionParameters& parameters) {
-  return parameters == FunctionParameters() ? "" : cat("parameters=", parameters[0], ',', parameters[1]);
+  return parameters == FunctionParameters() ? ""
+                                            : cat("parameters=", parameters[0], ',', parameters[1]);
 }
 
 std::string to_string(const UnaryFunction& function) {

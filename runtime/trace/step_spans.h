@@ -17,7 +17,7 @@ struct StepSpan {
   int last = -1;   ///< to end
 };
 
-/// One a step of the plan.
+/// One per step of the plan.
 inline std::vector<StepSpan> step_spans(const Plan& plan, const TracedRun& run) {
   std::vector<StepSpan> spans(plan.steps.size());
   for (int i = 0; i < static_cast<int>(run.tiles.size()); ++i) {

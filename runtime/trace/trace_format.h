@@ -51,7 +51,7 @@ class TraceFormat {
   int session_;
   std::int64_t origin_ns_;
   std::string process_;
-  // One a step of the plan: what comes before the lane of a tile, and what after its times.
+  // One per step of the plan: what comes before the lane of a tile, and what after its times.
   std::vector<std::string> before_;
   std::vector<std::string> after_;
   // Arrows are numbered by the step in which they end.

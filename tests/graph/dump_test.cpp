@@ -197,7 +197,7 @@ TEST(PlanDumps, EscapeNames) {
 
   const std::string dot = plan_dot(nasty());
   EXPECT_TRUE(contains(dot, "a\\\"b\\\\c\\nd e\xef\xbf\xbd]; s0 -> s0"));
-  EXPECT_EQ(lines_with(dot, "  s"), 8) << "four nodes and four edges, one a line";
+  EXPECT_EQ(lines_with(dot, "  s"), 8) << "four nodes and four edges, one per line";
 
   const std::string text = plan_text(nasty());
   EXPECT_TRUE(contains(text, "a\"b\\c\\nd e\xef\xbf\xbd]"));

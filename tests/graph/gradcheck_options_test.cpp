@@ -51,8 +51,8 @@ TEST(GradcheckSampling, IsTheSameForTheSameSeedAndAnotherForAnother) {
     EXPECT_EQ(report.tensors[0].direction->end, 1200);
     EXPECT_TRUE(mentions(report.table(), {" of "}));
     EXPECT_EQ(report.table(), gradcheck(graph, y, {}, few(seed)).table());
-    EXPECT_TRUE(mentions(
-        report.table(), {cat("seed ", seed), "5 of 1200 elements", "a random direction per tensor"}));
+    EXPECT_TRUE(mentions(report.table(), {cat("seed ", seed), "5 of 1200 elements",
+                                          "a random direction per tensor"}));
     tables.insert(report.table());
   }
   EXPECT_EQ(tables.size(), 3U);

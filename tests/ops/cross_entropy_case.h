@@ -15,7 +15,7 @@ struct CrossEntropyCase {
   Shape shape;  ///< of the logits: [B, C] or [B, C, d1, ...]
   DType dtype = DType::f32;
   Array logits;
-  std::vector<std::int64_t> labels;    ///< one a row, the rows in the order of [B, d1, ...]
+  std::vector<std::int64_t> labels;    ///< one per row, the rows in the order of [B, d1, ...]
   std::optional<Array> probabilities;  ///< the targets, instead of labels
   std::optional<Array> weight;         ///< [C], positive
   double smoothing = 0;

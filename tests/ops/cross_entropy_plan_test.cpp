@@ -46,7 +46,7 @@ TEST(CrossEntropyPlan, TrainingWritesTheGradientOverTheLogits) {
     const PlanStep& step = step_of(plan, "cross_entropy");
     EXPECT_EQ(step.outputs[1], step.inputs[0]) << "in place";
     const std::size_t own = bytes_of(plan, step.outputs[0]) + bytes_of(plan, step.workspace);
-    EXPECT_LE(own, kRows * sizeof(float)) << "at most a number a row";
+    EXPECT_LE(own, kRows * sizeof(float)) << "at most a number per row";
     for (const PlanStep& other : plan.steps) {
       EXPECT_TRUE(other.op != "cross_entropy" || other.outputs.size() == 2U);
       EXPECT_NE(other.op, "cross_entropy_backward");
@@ -67,7 +67,7 @@ TEST(CrossEntropyPlan, OneNumberARowIsKeptForABackwardPassOfItsOwn) {
   ASSERT_EQ(forward.outputs.size(), 2U);
   EXPECT_EQ(bytes_of(plan, forward.outputs[0]), sizeof(float));
   EXPECT_EQ(bytes_of(plan, forward.outputs[1]), kRows * sizeof(float));
-  // The logits, the gradient and its product with x over them, and a number a row: nothing else.
+  // The logits, the gradient and its product with x over them, and a number per row: nothing else.
   std::size_t large = 0;
   for (const PlanBuffer& buffer : plan.buffers) {
     if (buffer.place == Place::arena && buffer.bytes >= kRows * sizeof(float)) {

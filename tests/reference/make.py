@@ -51,7 +51,7 @@ def write(folder):
     for name, document in documents():
         parts = [f' "made_with": {json.dumps("PyTorch " + torch.__version__)}']
         for key, value in document.items():
-            if isinstance(value, list):  # of cases: one a line
+            if isinstance(value, list):  # of cases: one per line
                 value = "[\n  " + ",\n  ".join(dumps(case) for case in value) + "\n ]"
             else:
                 value = dumps(value)

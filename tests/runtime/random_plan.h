@@ -30,7 +30,7 @@ struct Watch {
 
   std::atomic<std::uint64_t> clock = 0;
   std::atomic<int> violations = 0;               ///< tiles that began before a predecessor's end
-  std::vector<std::atomic<std::int64_t>> begun;  ///< tiles, one a step
+  std::vector<std::atomic<std::int64_t>> begun;  ///< tiles, one per step
   std::vector<std::atomic<std::int64_t>> ended;
   std::set<std::pair<int, std::int64_t>> failures;  ///< (step, tile) that throw; set between runs
 };
@@ -50,13 +50,14 @@ class MixKernel : public Kernel {
   static constexpr int kElements = 4;  ///< of std::uint64_t, one tile's share of a buffer
 
   struct Setup {
-    std::vector<std::int64_t> tiles;         ///< one a phase
+    std::vector<std::int64_t> tiles;         ///< one per phase
     std::vector<std::int64_t> input_counts;  ///< elements of each input
     bool update = false;                     ///< input 0 is mutated, and there is no output
     int first_step = 0;
-    std::vector<std::vector<int>> predecessors;  ///< one a phase
+    std::vector<std::vector<int>> predecessors;  ///< one per phase
     std::shared_ptr<Watch> watch;
-    std::vector<std::int64_t> plan_tiles;  ///< one a step of the plan, as far as predecessors reach
+    std::vector<std::int64_t>
+        plan_tiles;  ///< one per step of the plan, as far as predecessors reach
   };
   explicit MixKernel(Setup setup) : s_(std::move(setup)) {}
 

@@ -6,9 +6,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "support/error_of.h"
 #include "support/temp_folder.h"
-#include <unistd.h>
 
 #include <array>
 #include <csignal>

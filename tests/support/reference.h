@@ -37,7 +37,7 @@ class Fed {
 
 struct Outcome {
   Array result;
-  std::vector<Array> gradients;  ///< of sum(result * upstream), one an input
+  std::vector<Array> gradients;  ///< of sum(result * upstream), one per input
 };
 
 /// How far f32 may be from PyTorch's float64: |a - b| <= relative |b| + absolute.

@@ -37,6 +37,6 @@
         element("dd", {class: "number"}, format.percent(parts[key])),
         element("dd", {}, meaning))));
     section.append(bar, list,
-      gradmill.note("Of the time of all threads, from the begin to the end of each run."));
+      gradmill.note("Of the time of all threads, from the start to the end of each run."));
   };
 })();
