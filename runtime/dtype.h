@@ -49,9 +49,9 @@ constexpr bool is_floating(DType dtype) {
 template <class Body>
 decltype(auto) visit_dtype(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::f32: return body(float());
-    case DType::f64: return body(double());
-    case DType::i64: return body(std::int64_t());
+    case DType::f32: return body(0.0F);
+    case DType::f64: return body(0.0);
+    case DType::i64: return body(std::int64_t{0});
   }
   refuse_unknown(dtype);
 }
@@ -60,8 +60,8 @@ decltype(auto) visit_dtype(DType dtype, Body&& body) {
 template <class Body>
 decltype(auto) visit_floating(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::f32: return body(float());
-    case DType::f64: return body(double());
+    case DType::f32: return body(0.0F);
+    case DType::f64: return body(0.0);
     case DType::i64: break;
   }
   refuse_not_floating(dtype);
@@ -72,9 +72,9 @@ decltype(auto) visit_floating(DType dtype, Body&& body) {
 template <class Body>
 decltype(auto) visit_bits(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::f32: return body(std::uint32_t());
+    case DType::f32: return body(std::uint32_t{0});
     case DType::f64:
-    case DType::i64: return body(std::uint64_t());
+    case DType::i64: return body(std::uint64_t{0});
   }
   refuse_unknown(dtype);
 }
