@@ -1,5 +1,6 @@
 #include <gradmill/ops/elementwise/elementwise.h>
 #include <gradmill/ops/reshape.h>
+#include <gradmill/ops/tiles/divide_up.h>
 
 #include <algorithm>
 
@@ -89,16 +90,14 @@ class TransposeKernel final : public Kernel {
       size *= shape[k];
     }
     while (side_ > 1 && side_ * side_ * c_ > kFlatGrain) side_ /= 2;
-    m_blocks_ = (m_ + side_ - 1) / side_;
-    n_blocks_ = (n_ + side_ - 1) / side_;
+    m_blocks_ = divide_up(m_, side_);
+    n_blocks_ = divide_up(n_, side_);
     units_ = a_ * b_ * m_blocks_ * n_blocks_;
     const std::int64_t unit = std::min(m_, side_) * std::min(n_, side_) * c_;
     units_per_tile_ = std::max<std::int64_t>(1, kFlatGrain / unit);
   }
 
-  std::int64_t tiles(int) const override {
-    return (units_ + units_per_tile_ - 1) / units_per_tile_;
-  }
+  std::int64_t tiles(int) const override { return divide_up(units_, units_per_tile_); }
 
   void run(int, std::int64_t tile, const KernelRun& run) const override {
     const Bits* x = run.input<Bits>(0);

@@ -23,10 +23,10 @@ HWY_BEFORE_NAMESPACE();
 namespace gradmill::HWY_NAMESPACE {
 namespace {
 
-// Everything is done a strip of queries at a time: a strip's scores have one row a key, one lane a
-// query. So sums and maxima over keys need no shuffles, keys and values are read as they lie, and
-// the scores of a block of keys stay in the first-level cache from the product that makes them to
-// the one that reads them. A strip is what one panel of a product holds.
+// Everything is done a strip of queries at a time: a strip's scores have one row per key, one lane
+// per query. So sums and maxima over keys need no shuffles, keys and values are read as they lie,
+// and the scores of a block of keys stay in the first-level cache from the product that makes them
+// to the one that reads them. A strip is what one panel of a product holds.
 template <class T>
 constexpr std::int64_t kStrip = kPanelColumns<T>;
 

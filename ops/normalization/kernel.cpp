@@ -9,6 +9,7 @@
 #include <gradmill/ops/normalization/loops.h>
 #include <gradmill/ops/reduce/loops.h>
 #include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/ops/tiles/stages.h>
 
 namespace gradmill {
@@ -27,7 +28,7 @@ struct RowBlocks {
         block(std::min(kMaxRows, std::max({(rows + kMaxBlocks - 1) / kMaxBlocks, kElements / n,
                                            std::int64_t{1}}))) {}
 
-  std::int64_t count() const { return (rows + block - 1) / block; }
+  std::int64_t count() const { return divide_up(rows, block); }
   std::int64_t first(std::int64_t tile) const { return tile * block; }
   std::int64_t size(std::int64_t tile) const { return std::min(block, rows - first(tile)); }
 

@@ -6,6 +6,7 @@
 
 #include <gradmill/ops/elementwise/arithmetic.h>
 #include <gradmill/ops/tiles/block_layout.h>
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/ops/tiles/stages.h>
 #include <gradmill/runtime/error.h>
 
@@ -28,12 +29,12 @@ struct Pass {
         chunk(n) {
     if (n * columns > 2 * kGrain) chunk = kGrain / columns;
     if (inner > 1 && chunk > kMaxRows) chunk = kRows;
-    splits = (n + chunk - 1) / chunk;
-    column_blocks = (inner + columns - 1) / columns;
+    splits = divide_up(n, chunk);
+    column_blocks = divide_up(inner, columns);
     units = outer * splits * column_blocks;
     units_per_tile = std::max<std::int64_t>(1, kGrain / (chunk * columns));
   }
-  std::int64_t tiles() const { return (units + units_per_tile - 1) / units_per_tile; }
+  std::int64_t tiles() const { return divide_up(units, units_per_tile); }
   std::int64_t results() const { return outer * splits * inner; }
 
   std::int64_t outer, n, inner, columns, chunk;

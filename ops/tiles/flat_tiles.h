@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include <gradmill/ops/tiles/divide_up.h>
+
 namespace gradmill {
 
 /// How the elements of an n-element result are shared out, by `n` and `grain` only: tile t has
@@ -12,7 +14,7 @@ namespace gradmill {
 struct FlatTiles {
   std::int64_t n;
   std::int64_t grain;
-  std::int64_t count() const { return (n + grain - 1) / grain; }
+  std::int64_t count() const { return divide_up(n, grain); }
   std::int64_t begin(std::int64_t tile) const { return tile * grain; }
   std::int64_t end(std::int64_t tile) const { return std::min(n, (tile + 1) * grain); }
 };

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <gradmill/ops/tiles/divide_up.h>
 #include <gradmill/runtime/shape.h>
 
 namespace gradmill {
@@ -23,14 +24,14 @@ struct MiddleAxis {
     for (int k = 0; k < axis; ++k) outer *= shape[k];
     inner = shape.elements() / outer / n;
     columns = std::min(inner, kColumns);
-    blocks = (inner + columns - 1) / columns;
+    blocks = divide_up(inner, columns);
     units_per_tile = std::max<std::int64_t>(1, kElements / (n * columns));
     if (units_per_tile > kUnits) units_per_tile -= units_per_tile % kUnits;
   }
 
   std::int64_t lines() const { return outer * inner; }
   std::int64_t units() const { return outer * blocks; }
-  std::int64_t tiles() const { return (units() + units_per_tile - 1) / units_per_tile; }
+  std::int64_t tiles() const { return divide_up(units(), units_per_tile); }
 
   struct Unit {
     std::int64_t element;  ///< of the whole tensor, where its first line starts

@@ -10,6 +10,7 @@
 #include <gradmill/ops/cross_entropy/linear/problem.h>
 #include <gradmill/ops/cross_entropy/row_loops.h>
 #include <gradmill/ops/cross_entropy/target.h>
+#include <gradmill/ops/tiles/divide_up.h>
 
 namespace gradmill {
 
@@ -39,9 +40,7 @@ class BlockLoss {
         reduced_(is_reduced(problem.settings.reduction)) {}
 
   std::int64_t label_tiles() const { return labels_.count(); }
-  std::int64_t tiles(std::int64_t rows) const {
-    return (rows + rows_per_tile_ - 1) / rows_per_tile_;
-  }
+  std::int64_t tiles(std::int64_t rows) const { return divide_up(rows, rows_per_tile_); }
   std::int64_t loss_sums() const { return blocks_ * tiles(block_); }
   bool reduced() const { return reduced_; }
 
